@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* Scattered input and output (POSIX, with the preadv() pair of BSD and Linux). fd.c. */
+#ifndef SYS_UIO_H
+#define SYS_UIO_H
+
+#include <sys/types.h>
+
+#ifndef IOV_MAX
+#define IOV_MAX 1024
+#endif
+#define UIO_MAXIOV 1024
+
+struct iovec {
+	void *iov_base;
+	size_t iov_len;
+};
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+ssize_t readv(int fd, const struct iovec *v, int nv);
+ssize_t writev(int fd, const struct iovec *v, int nv);
+ssize_t preadv(int fd, const struct iovec *v, int nv, off_t at);
+ssize_t pwritev(int fd, const struct iovec *v, int nv, off_t at);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
