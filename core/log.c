@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The log: one event, one line, one write to the console; and the end of a machine that cannot go on.
+ *
+ * Names in a line often come from outside (a device, the command line), so a control character is
+ * never printed: nobody but us begins a new line or moves a terminal's cursor.
+ */
+#include "core/core.h"
+#include "core/plat.h"
+#include "core/x86/gate.h"
+
+#define LINE_MAX 400
+#define PANIC_STATUS 255
+
+enum log_level log_level = LOG_WARN;
+
+/* Writes what the format gives as one line, "..." where it was cut. */
+static void print_line(const char *fmt, va_list ap)
+{
+	char line[LINE_MAX + 1];
+	int len = fmt_vformat(line, sizeof(line), fmt, ap);
+
+	if (len >= LINE_MAX) {
+		len = LINE_MAX;
+		line[len - 1] = line[len - 2] = line[len - 3] = '.';
+	}
+	for (int i = 0; i < len; i++)
+		if ((unsigned char)line[i] < ' ' || line[i] == 127)
+			line[i] = '?';
+	line[len++] = '\n';
+	plat_console_write(line, (size_t)len);
+}
+
+void log_line(enum log_level level, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (level > log_level)
+		return;
+	va_start(ap, fmt);
+	print_line(fmt, ap);
+	va_end(ap);
+}
+
+_Noreturn void log_panic(const char *fmt, ...)
+{
+	static unsigned depth;
+	va_list ap;
+
+	/* What is printed below may be what is broken: the second time says less, the third says nothing. */
+	depth++;
+	if (depth <= 2) {
+		plat_console_write("panic: ", 7);
+		va_start(ap, fmt);
+		print_line(fmt, ap);
+		va_end(ap);
+	}
+	if (depth == 1) {
+		log_line(LOG_ERR, "panic: in thread %s, called by", thread_name(thread_self()));
+		trap_backtrace((uintptr_t)__builtin_return_address(0), *(uintptr_t *)__builtin_frame_address(0));
+	}
+	if (depth <= 2)
+		plat_console_flush();
+	plat_exit(PLAT_CRASH, PANIC_STATUS);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The loop: where devices are polled and where the machine sleeps.
+ *
+ * Nothing calls us when a packet comes: an interrupt does no more than end plat_wait(). So a wake-up
+ * could be lost between the last poll and the wait, and this is the one place that closes the gap:
+ *
+ *   1. poll everything; if anything was done, look again whether a thread can run;
+ *   2. arm every poller. What comes from here on raises an interrupt. One that answers "there is work"
+ *      (it came between 1 and 2) sends us back to 1;
+ *   3. plat_wait() until the next timer. What came after 2 has raised its interrupt, which ends
+ *      the wait at once, or has ended it before it began (plat.h).
+ */
+#include "core/core.h"
+#include "core/plat.h"
+
+/* What a busy thread may do before devices get their turn. */
+#define BREATHE_NS 1000000u
+#define BREATHE_CALLS 64u
+
+static struct poller *first, **last = &first;
+static bool polling;           /* a poller or a timer is running */
+static unsigned calls;         /* of loop_due() since the last poll */
+static uint64_t polled;        /* plat_now() at the last poll */
+
+void loop_add(struct poller *p)
+{
+	p->next = NULL;
+	*last = p;
+	last = &p->next;
+}
+
+bool loop_polling(void)
+{
+	return polling;
+}
+
+bool loop_poll(void)
+{
+	bool did = false;
+
+	if (polling) /* a poller called something that breathes */
+		return false;
+	polling = true;
+	for (struct poller *p = first; p; p = p->next)
+		did |= p->poll();
+	polled = plat_now();
+	calls = 0;
+	did |= timer_next() <= polled;
+	timer_run(polled);
+	polling = false;
+	return did;
+}
+
+/* Returns true when a poller has work: then the others need not be asked, the next poll is now. */
+static bool arm(void)
+{
+	for (struct poller *p = first; p; p = p->next)
+		if (p->arm())
+			return true;
+	return false;
+}
+
+void loop_idle(bool (*runnable)(void))
+{
+	while (!runnable()) {
+		if (loop_poll() || arm())
+			continue;
+		if (!first && timer_next() == PLAT_FOREVER)
+			log_panic("loop: every thread waits, and nothing is left that could wake one");
+		plat_wait(timer_next());
+	}
+}
+
+bool loop_due(void)
+{
+	return ++calls >= BREATHE_CALLS || plat_now() - polled >= BREATHE_NS;
+}
+
+void loop_breathe(void)
+{
+	if (!polling && loop_due())
+		thread_yield();
+}
