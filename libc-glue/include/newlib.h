@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Stands before newlib's <newlib.h>, which all of its headers include first: adds what pith offers beyond newlib.
+ *
+ * The _POSIX_* macros make <time.h>, <signal.h>, <sched.h> and <unistd.h> declare what libc-glue/ defines.
+ */
+#ifndef PITH_NEWLIB_H
+#define PITH_NEWLIB_H
+
+#include <sys/pith.h>
+#include_next <newlib.h>
+
+#define _POSIX_ASYNCHRONOUS_IO 200809L
+#define _POSIX_BARRIERS 200809L
+#define _POSIX_CLOCK_SELECTION 200809L
+#define _POSIX_CPUTIME 200809L
+#define _POSIX_FSYNC 200809L
+#define _POSIX_MONOTONIC_CLOCK 200809L
+#define _POSIX_PRIORITY_SCHEDULING 200809L
+#define _POSIX_READER_WRITER_LOCKS 200809L
+#define _POSIX_REALTIME_SIGNALS 200809L
+#define _POSIX_SEMAPHORES 200809L
+#define _POSIX_SPIN_LOCKS 200809L
+#define _POSIX_THREADS 200809L
+#define _POSIX_THREAD_ATTR_STACKSIZE 200809L
+#define _POSIX_THREAD_CPUTIME 200809L
+#define _POSIX_THREAD_SAFE_FUNCTIONS 200809L
+#define _POSIX_TIMEOUTS 200809L
+#define _POSIX_TIMERS 200809L
+#define _UNIX98_THREAD_MUTEX_ATTRIBUTES 1
+
+#endif
