@@ -1,0 +1,40 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# newlib.sh SOURCE OUT - unpacks and builds newlib's libc.a and libm.a.
+#
+# SOURCE is a tarball or a source tree, neither of which is changed; OUT gets include/ and lib/. CC and CFLAGS come from
+# Makefile.in. Only newlib's own folder is configured: no libgloss (libc-glue takes its place), no
+# documentation, no multilib. The host triplet's last part is unknown to newlib on purpose: it then
+# takes nothing of a system's own, and calls read(), write(), sbrk() ... by their plain names.
+
+set -e
+case $1 in /*) source=$1 ;; *) source=$PWD/$1 ;; esac
+mkdir -p "$2"
+cd "$2"
+rm -rf src work stage include lib
+mkdir work stage
+
+if [ -f "$source" ]; then
+	mkdir src
+	# Documents and other machines' code are half of the tarball and of no use here.
+	tar -xf "$source" -C src --strip-components=1 --exclude='libgloss/*/*' --exclude='newlib/testsuite' --exclude='newlib/iconvdata'
+else
+	cp -R "$source" src
+fi
+
+cd work
+# The answers which configure may not find out by running a program.
+../src/newlib/configure --host=x86_64-pith-elf --build=x86_64-pc-linux-gnu --prefix=/ \
+	--disable-multilib --disable-dependency-tracking \
+	--enable-newlib-multithread --enable-newlib-retargetable-locking \
+	--enable-newlib-io-c99-formats --enable-newlib-io-long-long --enable-newlib-io-long-double \
+	--enable-newlib-io-pos-args --enable-newlib-long-time_t --enable-newlib-reent-check-verify=no \
+	CC="$CC" CFLAGS="$CFLAGS -w" CC_FOR_BUILD="${HOSTCC:-cc}" AR="${AR:-ar}" RANLIB="${RANLIB:-ranlib}" \
+	AS="${AS:-as}" READELF=readelf > ../configure.log 2>&1 ||
+	{ tail -n 20 ../configure.log >&2; exit 1; }
+${MAKE:-make} > ../make.log 2>&1 || { grep -m 20 -i 'error' ../make.log >&2; exit 1; }
+${MAKE:-make} install DESTDIR="$PWD/../stage" > ../install.log 2>&1 || { tail -n 20 ../install.log >&2; exit 1; }
+cd ..
+mv stage/x86_64-pith-elf/include stage/x86_64-pith-elf/lib .
+rm -rf stage work
