@@ -32,6 +32,29 @@ void gate_seal(void);
 /* Sets the thread pointer (FS base). addr below 2^47. */
 void gate_set_tls(uintptr_t addr);
 
+/* For boot.c: gives the gate the tables that mmu_build() made. Works once. */
+void gate_adopt(uintptr_t root);
+
+/* ---- for platforms: gate.c, not on Xen PV ---- */
+
+/*
+ * Sleeps until an interrupt. timer: with gate_deadline_mode() a TSC value, else a count of the LAPIC timer
+ * at divide by 1 from now, at most 2^32 - 1; 0 sets no timer. Devices interrupt with GATE_VECTOR_DEVICE of layout.h, fixed delivery, APIC 0.
+ */
+void gate_wait(uint64_t timer);
+bool gate_deadline_mode(void);
+
+/* Writes 0x4b564d00 or 0x4b564d01 (kvmclock): value is a page of ours, with bit 0 to enable. Returns 0, -ERR_PERM, -ERR_INVAL. */
+int gate_msr(uint32_t msr, uint64_t value);
+
+/* Resets the machine by a triple fault. */
+_Noreturn void gate_reset(void);
+
+/* Any call with any arguments; tests use it to attack. Returns what the gate answered. */
+long gate_call(unsigned number, uint64_t a, uint64_t b, uint64_t c);
+
+/* ---- exceptions ---- */
+
 /*
  * The registers of a thread at an exception, in the order in which start.S pushes them.
  */

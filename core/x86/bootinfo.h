@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the boot protocol handed over, PVH start_info or multiboot 1, in one shape.
+ *
+ * Filled before plat_start(). Everything in it was checked: ranges do not wrap or overlap, `ram` leaves out the image,
+ * page tables, the boot information itself and the modules.
+ */
+#ifndef CORE_X86_BOOTINFO_H
+#define CORE_X86_BOOTINFO_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/plat.h"
+
+#define BOOTINFO_RAM 32
+#define BOOTINFO_MODULES 8
+#define BOOTINFO_CMDLINE 4096
+
+struct bootinfo {
+	const char *boot; /* "pvh" or "multiboot" */
+	char cmdline[BOOTINFO_CMDLINE];
+	bool cmdline_cut; /* it was longer */
+	struct plat_range ram[BOOTINFO_RAM]; /* whole pages, ascending */
+	size_t nram;
+	struct plat_range module[BOOTINFO_MODULES];
+	size_t nmodule;
+	uint64_t rsdp; /* physical address of the ACPI RSDP, 0 for not told */
+	uint64_t tsc;  /* when ring 3 began */
+};
+
+extern struct bootinfo bootinfo;
+
+/* Reads what the boot protocol left at info; magic is eax at entry, which tells multiboot. Only the first GiB is mapped then. */
+void bootinfo_read(uint32_t magic, uintptr_t info);
+
+/* Takes a range out of `ram`. */
+void bootinfo_reserve(uintptr_t base, size_t len);
+
+#endif
