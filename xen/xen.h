@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The door of the Xen room: events, grants, xenstore and the handshake with a backend, as the two
+ * frontends need them. The wire structures are Xen's own public headers, included here and nowhere
+ * else; ring counters are ours (xen/ring.h). Read core/plat.h first, then xen/flavour.h for what PV
+ * and PVH do differently.
+ *
+ * Everything happens on one vCPU with every event masked for ever: nothing in here is called back. A
+ * port fires only by ending evtchn_wait(). Xen itself and xenstored are trusted with the machine;
+ * backends are not, so what a backend wrote is bounded and checked where it is read.
+ */
+#ifndef XEN_XEN_H
+#define XEN_XEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define __XEN_INTERFACE_VERSION__ 0x00040d00 /* poll and grant structures as they have been since 4.13 */
+#include <xen/xen.h>
+#include <xen/event_channel.h>
+#include <xen/features.h>
+#include <xen/grant_table.h>
+#include <xen/memory.h>
+#include <xen/physdev.h>
+#include <xen/sched.h>
+#include <xen/vcpu.h>
+#include <xen/version.h>
+#include <xen/hvm/hvm_op.h>
+#include <xen/hvm/params.h>
+#include <xen/arch-x86/hvm/start_info.h>
+#include <xen/io/blkif.h>
+#include <xen/io/console.h>
+#include <xen/io/netif.h>
+#include <xen/io/protocols.h>
+#include <xen/io/xenbus.h>
+#include <xen/io/xs_wire.h>
+
+/* ---- clock.c: Xen's system time, in ns since the host started; what SCHEDOP_poll's timeout counts in ---- */
+
+void clock_start(void);      /* also after a restore: system time may have jumped, clock_now() goes on */
+uint64_t clock_now(void);    /* ns since the first clock_start(); never goes back */
+uint64_t clock_wall(void);   /* ns since 1970, 0: the host tells none */
+uint64_t clock_to_system(uint64_t now); /* the system time at which clock_now() will be `now` */
+
+/* ---- evtchn.c ---- */
+
+#define EVTCHN_WAIT_MAX 128u /* the most ports one SCHEDOP_poll takes */
+
+void evtchn_start(void);           /* masks every channel, forgets every port: at boot and after a restore */
+int evtchn_alloc(unsigned domid);  /* a new port that domid may bind: the port, or -ERR_NOMEM */
+int evtchn_add(unsigned port);     /* a port the toolstack made: 0, or -ERR_NOMEM */
+void evtchn_close(unsigned port);
+void evtchn_send(unsigned port);
+
+/*
+ * Sleeps until clock_now() >= deadline or one of our ports has fired, and takes those events. For plat_wait() alone: who takes
+ * an event must poll everything afterwards.
+ */
+void evtchn_wait(uint64_t deadline);
+
+/* The same for one port; the others keep their events. For the blocking talk with xenstored. */
+void evtchn_wait_for(unsigned port, uint64_t deadline);
+
+/* The port's last event was worth it. A port that keeps firing without this is listened to less often (XSA-391). */
+void evtchn_worked(unsigned port);
+
+uint64_t evtchn_fired(unsigned port); /* how often it ended a wait */
+
+/* ---- gnttab.c ---- */
+
+void gnttab_start(void);  /* panics when there is no grant table at all */
+void gnttab_resume(void); /* after a restore: every live grant again, under its old number */
+
+/*
+ * Lets domid reach `pages` pages at base, for ever or until gnttab_end(). The references are consecutive. Returns the first, or
+ * -ERR_NOMEM when the host's limit is reached.
+ */
+int gnttab_grant(unsigned domid, const void *base, size_t pages, bool readonly);
+
+/*
+ * Takes back what one gnttab_grant() gave. Returns false when domid still maps some of it: then the references are never
+ * given to anything else while it does, and the caller must never use or free the pages again (XSA-396).
+ */
+bool gnttab_end(unsigned ref);
+
+unsigned gnttab_used(void);   /* references in use, parked ones included */
+unsigned gnttab_parked(void); /* references that somebody would not let go */
+
+/* ---- xenstore.c ---- */
+
+#define XENSTORE_NO_TX 0u
+#define XENSTORE_PATH 192u /* our longest path, with its NUL */
+
+/* Something to be told about. `fired` is set when it changed, and once at the start; whoever looks clears it first. */
+struct xenstore_watch {
+	char path[XENSTORE_PATH];
+	unsigned id; /* 0: not set */
+	bool fired;
+	struct xenstore_watch *next;
+};
+
+void xenstore_start(struct xenstore_domain_interface *page, unsigned port);
+void xenstore_resume(struct xenstore_domain_interface *page, unsigned port); /* sets every watch again */
+
+/* All of these block the machine until xenstored answered, at most 5 s: -ERR_TIMEDOUT; -ERR_PROTO when it talks nonsense. */
+int xenstore_read(uint32_t tx, const char *path, char *buf, size_t size); /* NUL-terminated; its length, -ERR_NOENT, -ERR_PERM, -ERR_INVAL: longer than size - 1 or a NUL in it */
+int xenstore_write(uint32_t tx, const char *path, const char *value);
+int xenstore_remove(uint32_t tx, const char *path);
+int xenstore_list(uint32_t tx, const char *path, char *buf, size_t size); /* names, each with its NUL; the bytes in all */
+int xenstore_begin(uint32_t *tx);
+int xenstore_end(uint32_t tx, bool commit); /* -ERR_AGAIN: somebody else wrote, do it all again */
+int xenstore_watch(struct xenstore_watch *w, const char *path);
+void xenstore_unwatch(struct xenstore_watch *w);
+
+void xenstore_poll(void); /* takes watch events; never blocks */
+bool xenstore_news(void); /* whether any watch fired since the last call: then who armed devices must poll again before sleeping */
+
+/* ---- xenbus.c ---- */
+
+#define XENBUS_OPEN_NS 5000000000ull /* how long a backend may take over one step */
+
+struct xenbus_dev {
+	char path[40];   /* ours, relative: device/vif/0 */
+	char other[128]; /* the backend's, absolute */
+	uint16_t domid;  /* the backend's domain */
+	enum xenbus_state state;
+	struct xenstore_watch watch; /* on the backend's state */
+};
+
+struct xenbus_key {
+	char name[32];
+	char value[24];
+};
+
+/* Device n of a kind ("vif", "vbd") in ascending order of their numbers: 0 or -ERR_NODEV. */
+int xenbus_find(const char *kind, unsigned n, struct xenbus_dev *dev);
+
+/* Finds the backend, says Initialising and waits until it has published its features. */
+int xenbus_attach(struct xenbus_dev *dev);
+
+/* Writes keys and the state Initialised in one transaction. */
+int xenbus_publish(struct xenbus_dev *dev, const struct xenbus_key *v, size_t n);
+
+/* Waits for the backend's Connected. xenbus_ready() then says so for us: after the caller has read the backend's last keys. */
+int xenbus_wait_connected(struct xenbus_dev *dev);
+int xenbus_ready(struct xenbus_dev *dev);
+
+/* Closing, the backend's Closed, Closed: bounded in time, never fails. */
+void xenbus_close(struct xenbus_dev *dev);
+
+/* The backend's state now. XenbusStateClosed when its directory is gone. */
+enum xenbus_state xenbus_other_state(struct xenbus_dev *dev);
+
+/*
+ * A number of the backend's, or of our own directory. *value is what stands there, or `missing` where nothing does. Returns 0, or
+ * -ERR_PROTO (with a log line) for what is no number or above max.
+ */
+int xenbus_number(struct xenbus_dev *dev, const char *key, uint64_t max, uint64_t missing, uint64_t *value);
+int xenbus_own_number(struct xenbus_dev *dev, const char *key, uint64_t max, uint64_t missing, uint64_t *value);
+int xenbus_text(struct xenbus_dev *dev, const char *key, char *buf, size_t size); /* of the backend; as xenstore_read() */
+int xenbus_own_text(struct xenbus_dev *dev, const char *key, char *buf, size_t size);
+
+/* ---- console.c: plat_console_*(), and ---- */
+
+void console_start(struct xencons_interface *page, unsigned port); /* also after a restore */
+void console_drain(void); /* waits, for a bounded time, until the other side has read everything: before the end */
+
+/* ---- suspend.c ---- */
+
+void suspend_start(void);    /* watches control/shutdown and tells the toolstack what we honour */
+bool suspend_poll(void);     /* true once the toolstack asked for an end; acknowledges what it asked; ends what outlives its time */
+bool suspend_reboot(void);   /* what it asked for was a reboot */
+uint64_t suspend_limit(void); /* when the time to end in order is over; PLAT_FOREVER: nobody asked */
+
+#endif

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The handshake with a backend (xen/io/xenbus.h): two directories in xenstore, one state each.
+ *
+ *      frontend                        backend
+ *      1 Initialising   ---------->    1 Initialising (finding its device, running its script)
+ *      reads features   <----------    2 InitWait
+ *      3 Initialised    ---------->    reads our keys
+ *                       <----------    4 Connected (may come from 2 or 3, and before or after our own)
+ *      4 Connected
+ *      5 Closing  <-->  5 Closing      either side may begin
+ *      6 Closed   <-->  6 Closed       and from here all over again from 1: that is a reconnect
+ *
+ * A backend may skip InitWait (it has no features then), sit at Connected or Closing from an earlier life of ours, or vanish with
+ * its directory, which reads as Closed. Its permissions may lag its state: EACCES is asked again for a while.
+ * Every wait is bounded. Numbers come from the backend's domain: they are checked against the caller's bound.
+ */
+#include "core/core.h"
+#include "core/err.h"
+#include "xen/flavour.h"
+
+#define DEVICES 1024u        /* bytes of a listing of device numbers */
+#define RETRY_NS 10000000ull /* between two looks where nothing tells us to look */
+#define TX_TRIES 100
+
+static void pause_until(uint64_t deadline)
+{
+	unsigned port;
+	uint64_t next = clock_now() + RETRY_NS;
+
+	flavour_xenstore(&port);
+	evtchn_wait_for(port, next < deadline ? next : deadline);
+	xenstore_poll();
+}
+
+int xenbus_find(const char *kind, unsigned n, struct xenbus_dev *dev)
+{
+	static char names[DEVICES];
+	uint64_t last = 0, best, id;
+	int len;
+
+	*dev = (struct xenbus_dev){ 0 };
+	fmt_format(dev->path, sizeof(dev->path), "device/%s", kind);
+	len = xenstore_list(XENSTORE_NO_TX, dev->path, names, sizeof(names));
+	for (unsigned found = 0; found <= n; found++, last = best + 1) {
+		best = UINT64_MAX;
+		for (int i = 0; i < len; i += (int)__builtin_strlen(names + i) + 1)
+			if (fmt_number(names + i, UINT32_MAX, &id) == 0 && id >= last && id < best)
+				best = id;
+		if (best == UINT64_MAX)
+			return -ERR_NODEV;
+		fmt_format(dev->path, sizeof(dev->path), "device/%s/%u", kind, (unsigned)best);
+	}
+	return 0;
+}
+
+static void join(char *path, const char *dir, const char *key)
+{
+	fmt_format(path, XENSTORE_PATH, "%s/%s", dir, key);
+}
+
+int xenbus_text(struct xenbus_dev *dev, const char *key, char *buf, size_t size)
+{
+	char path[XENSTORE_PATH];
+
+	join(path, dev->other, key);
+	return xenstore_read(XENSTORE_NO_TX, path, buf, size);
+}
+
+int xenbus_own_text(struct xenbus_dev *dev, const char *key, char *buf, size_t size)
+{
+	char path[XENSTORE_PATH];
+
+	join(path, dev->path, key);
+	return xenstore_read(XENSTORE_NO_TX, path, buf, size);
+}
+
+/* What stands in xenstore are decimal digits; anything else that fmt_number() would take is no number here. */
+static int number(const char *dir, const char *key, uint64_t max, uint64_t missing, uint64_t *value)
+{
+	char path[XENSTORE_PATH], text[24];
+	int rc;
+
+	join(path, dir, key);
+	*value = missing;
+	rc = xenstore_read(XENSTORE_NO_TX, path, text, sizeof(text));
+	if (rc == -ERR_NOENT)
+		return 0;
+	for (int i = 0; i < rc; i++)
+		if (text[i] < '0' || text[i] > '9')
+			rc = -ERR_INVAL;
+	if (rc > 0 && fmt_number(text, max, value) == 0)
+		return 0;
+	log_line(LOG_ERR, "xenbus: %s is no number up to %llu", path, (unsigned long long)max);
+	return -ERR_PROTO;
+}
+
+int xenbus_number(struct xenbus_dev *dev, const char *key, uint64_t max, uint64_t missing, uint64_t *value)
+{
+	return number(dev->other, key, max, missing, value);
+}
+
+int xenbus_own_number(struct xenbus_dev *dev, const char *key, uint64_t max, uint64_t missing, uint64_t *value)
+{
+	return number(dev->path, key, max, missing, value);
+}
+
+enum xenbus_state xenbus_other_state(struct xenbus_dev *dev)
+{
+	char text[4];
+	uint64_t state;
+	int rc = xenbus_text(dev, "state", text, sizeof(text));
+
+	if (rc == -ERR_PERM)
+		return XenbusStateInitialising; /* there, but not ours to see yet */
+	if (rc < 0 || fmt_number(text, XenbusStateReconfigured, &state) < 0)
+		return XenbusStateClosed;
+	return (enum xenbus_state)state;
+}
+
+static int set_state(struct xenbus_dev *dev, uint32_t tx, enum xenbus_state state)
+{
+	char path[XENSTORE_PATH], text[4];
+
+	dev->state = state;
+	join(path, dev->path, "state");
+	fmt_format(text, sizeof(text), "%u", (unsigned)state);
+	return xenstore_write(tx, path, text);
+}
+
+/* Waits until the backend's state is one of a set (bit n: state n). Returns 0, or -ERR_TIMEDOUT. */
+static int wait_state(struct xenbus_dev *dev, unsigned set, uint64_t deadline)
+{
+	for (;;) {
+		dev->watch.fired = false; /* before the look: a change after it fires again */
+		if (set & (1u << xenbus_other_state(dev)))
+			return 0;
+		while (!dev->watch.fired && clock_now() < deadline) {
+			pause_until(deadline);
+			if (xenbus_other_state(dev) == XenbusStateInitialising)
+				break; /* that may stand for EACCES, and permissions fire no watch */
+		}
+		if (clock_now() >= deadline)
+			return -ERR_TIMEDOUT;
+	}
+}
+
+static int find_backend(struct xenbus_dev *dev)
+{
+	char path[XENSTORE_PATH];
+	uint64_t domid;
+	int rc = xenbus_own_text(dev, "backend", dev->other, sizeof(dev->other));
+
+	if (rc < 0 || dev->other[0] != '/') {
+		log_line(LOG_ERR, "xenbus: %s names no backend", dev->path);
+		return -ERR_PROTO;
+	}
+	rc = xenbus_own_number(dev, "backend-id", DOMID_FIRST_RESERVED - 1, DOMID_FIRST_RESERVED, &domid);
+	if (rc < 0 || domid == DOMID_FIRST_RESERVED)
+		return -ERR_PROTO;
+	dev->domid = (uint16_t)domid;
+	join(path, dev->other, "state");
+	xenstore_unwatch(&dev->watch);
+	return xenstore_watch(&dev->watch, path);
+}
+
+int xenbus_attach(struct xenbus_dev *dev)
+{
+	uint64_t deadline = clock_now() + XENBUS_OPEN_NS;
+	enum xenbus_state other;
+	int rc = find_backend(dev);
+
+	if (rc < 0)
+		return rc;
+	other = xenbus_other_state(dev);
+	/* Left over from an earlier life: let it see us closed before it sees us new. */
+	if (other == XenbusStateConnected || other == XenbusStateClosing) {
+		set_state(dev, XENSTORE_NO_TX, XenbusStateClosed);
+		wait_state(dev, 1u << XenbusStateClosed | 1u << XenbusStateInitWait, deadline);
+	}
+	rc = set_state(dev, XENSTORE_NO_TX, XenbusStateInitialising);
+	if (rc < 0)
+		return rc;
+	rc = wait_state(dev, 1u << XenbusStateInitWait | 1u << XenbusStateInitialised | 1u << XenbusStateConnected, deadline);
+	if (rc < 0)
+		log_line(LOG_ERR, "xenbus: %s: backend %s does not begin, state %u", dev->path, dev->other,
+			 (unsigned)xenbus_other_state(dev));
+	return rc;
+}
+
+static int write_keys(struct xenbus_dev *dev, uint32_t tx, const struct xenbus_key *v, size_t n)
+{
+	char path[XENSTORE_PATH];
+	int rc = 0;
+
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		join(path, dev->path, v[i].name);
+		rc = xenstore_write(tx, path, v[i].value);
+	}
+	return rc == 0 ? set_state(dev, tx, XenbusStateInitialised) : rc;
+}
+
+int xenbus_publish(struct xenbus_dev *dev, const struct xenbus_key *v, size_t n)
+{
+	int rc = -ERR_AGAIN;
+
+	/* xenstored refuses a transaction when anybody else wrote meanwhile: the whole of it is done again. */
+	for (int i = 0; i < TX_TRIES && rc == -ERR_AGAIN; i++) {
+		uint32_t tx;
+
+		rc = xenstore_begin(&tx);
+		if (rc < 0)
+			break;
+		rc = write_keys(dev, tx, v, n);
+		if (rc < 0)
+			xenstore_end(tx, false);
+		else
+			rc = xenstore_end(tx, true);
+	}
+	if (rc < 0)
+		log_line(LOG_ERR, "xenbus: %s: keys cannot be written, error %d", dev->path, -rc);
+	return rc;
+}
+
+int xenbus_wait_connected(struct xenbus_dev *dev)
+{
+	unsigned ends = 1u << XenbusStateConnected | 1u << XenbusStateClosing | 1u << XenbusStateClosed;
+	int rc = wait_state(dev, ends, clock_now() + XENBUS_OPEN_NS);
+	enum xenbus_state other = xenbus_other_state(dev);
+
+	if (rc == 0 && other == XenbusStateConnected)
+		return 0;
+	log_line(LOG_ERR, "xenbus: %s: backend %s does not connect, state %u", dev->path, dev->other, (unsigned)other);
+	return rc < 0 ? rc : -ERR_PROTO;
+}
+
+int xenbus_ready(struct xenbus_dev *dev)
+{
+	return set_state(dev, XENSTORE_NO_TX, XenbusStateConnected);
+}
+
+void xenbus_close(struct xenbus_dev *dev)
+{
+	unsigned gone = 1u << XenbusStateUnknown | 1u << XenbusStateInitWait | 1u << XenbusStateClosed;
+
+	if (dev->watch.id == 0)
+		return;
+	set_state(dev, XENSTORE_NO_TX, XenbusStateClosing);
+	wait_state(dev, gone | 1u << XenbusStateClosing, clock_now() + XENBUS_OPEN_NS);
+	set_state(dev, XENSTORE_NO_TX, XenbusStateClosed);
+	wait_state(dev, gone, clock_now() + XENBUS_OPEN_NS);
+	xenstore_unwatch(&dev->watch);
+}
