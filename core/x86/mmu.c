@@ -146,6 +146,7 @@ static int map_image(void)
 	int rc = map(GATE_TEXT, GATE_DATA, PRESENT, true);
 
 	rc = rc ? rc : map(GATE_DATA, GATE_TABLES, GATE_BITS, true);
+	rc = rc ? rc : map(GATE_TABLES, GATE_END, RAM_BITS, true); /* spares, once they are no longer the live tables */
 	rc = rc ? rc : map((uintptr_t)text_start, (uintptr_t)text_end, TEXT_BITS, true);
 	rc = rc ? rc : map((uintptr_t)rodata_start, (uintptr_t)rodata_end, READ_BITS, true);
 	rc = rc ? rc : map((uintptr_t)data_start, (uintptr_t)image_end, RAM_BITS, true);
@@ -153,10 +154,10 @@ static int map_image(void)
 	return rc ? rc : set(GATE_FRAME_ALIAS, GATE_FRAME | PRESENT | USER | NX, SHIFT_4K);
 }
 
-/* How many spares to keep: one for each 2 MiB of RAM, because each can cut one large page. */
+/* How many spares to keep: some for devices' windows, and one for each 2 MiB of RAM, because each can cut one large page. */
 static size_t spares_wanted(void)
 {
-	size_t i, pages = 1;
+	size_t i, pages = 4;
 
 	for (i = 0; i < bootinfo.nram; i++)
 		pages += bootinfo.ram[i].len >> SHIFT_2M;
@@ -205,6 +206,12 @@ static int close_tables(void)
 
 void *mmu_spare(void)
 {
+	static uintptr_t boot_table = GATE_TABLES;
+
+	if (boot_table < GATE_END) {
+		boot_table += PAGE_SIZE;
+		return (void *)(boot_table - PAGE_SIZE);
+	}
 	if (pool_end - pool_used < PAGE_SIZE)
 		return NULL;
 	pool_end -= PAGE_SIZE;
