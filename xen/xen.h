@@ -146,6 +146,9 @@ int xenbus_publish(struct xenbus_dev *dev, const struct xenbus_key *v, size_t n)
 int xenbus_wait_connected(struct xenbus_dev *dev);
 int xenbus_ready(struct xenbus_dev *dev);
 
+/* Tells the backend our state and does not wait for an answer. */
+void xenbus_say(struct xenbus_dev *dev, enum xenbus_state state);
+
 /* Closing, the backend's Closed, Closed: bounded in time, never fails. */
 void xenbus_close(struct xenbus_dev *dev);
 

@@ -239,6 +239,11 @@ int xenbus_ready(struct xenbus_dev *dev)
 	return set_state(dev, XENSTORE_NO_TX, XenbusStateConnected);
 }
 
+void xenbus_say(struct xenbus_dev *dev, enum xenbus_state state)
+{
+	set_state(dev, XENSTORE_NO_TX, state);
+}
+
 void xenbus_close(struct xenbus_dev *dev)
 {
 	unsigned gone = 1u << XenbusStateUnknown | 1u << XenbusStateInitWait | 1u << XenbusStateClosed;

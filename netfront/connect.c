@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bringing an interface up: memory, grants, event channels, and the keys of netif.h.
+ *
+ * Memory and grants are made once, at nic_open(), before the seal, and kept for ever; rings and event channels are made
+ * new at every connection. So a backend that goes away and comes back (a driver reloaded, a restore) finds
+ * the same pages under the same references, and nothing has to be granted late.
+ *
+ * Keys whose absence means something: IPv4 checksum offload is on unless feature-no-csum-offload says otherwise, IPv6's is off
+ * unless feature-ipv6-csum-offload does; without feature-rx-notify the backend assumes that it is never kicked for
+ * receive requests. We do not request multicast control: with it the backend would drop every group that we
+ * had not listed, and nic.h has no list.
+ */
+#include "netfront/netfront.h"
+
+#define FLAT_MTU 1500u      /* the most without scatter-gather: a frame is one page then */
+#define MTU_MIN 68u
+#define MTU_MAX 65521u
+#define ETH_LEN 14u
+#define GSO_PAGES 17u       /* of a bounce unit: the largest frame and its start */
+#define SMALL 2048u         /* pages: below, no segmentation offload and few buffers */
+#define BUFFERS_MIN 16u
+#define BUFFERS_SHARE 16u   /* receive buffers take at most this part of free memory */
+#define KEYS 32u
+
+static struct netfront *nics[NETFRONT_NICS];
+
+struct netfront *connect_nic(unsigned n)
+{
+	if (n >= NETFRONT_NICS || !nics[n])
+		log_panic("nic%u: used, but never opened", n);
+	return nics[n];
+}
+
+static size_t pages_of(size_t bytes)
+{
+	return (bytes + PAGE_SIZE - 1) / PAGE_SIZE;
+}
+
+/* Pages with nothing of ours in them: what they held must not leak to the backend. */
+static void *clean_pages(size_t n)
+{
+	void *p = page_alloc(n);
+
+	return p ? __builtin_memset(p, 0, n * PAGE_SIZE) : NULL;
+}
+
+/* ---- memory and grants, once ---- */
+
+/* Pages, and the backend's right to them. NULL when either cannot be had. */
+static char *granted_pages(struct netfront *nic, size_t n, bool readonly, int *ref)
+{
+	char *p = clean_pages(n);
+
+	*ref = p ? gnttab_grant(nic->dev.domid, p, n, readonly) : -ERR_NOMEM;
+	if (p && *ref < 0) {
+		page_free(p, n);
+		return NULL;
+	}
+	return p;
+}
+
+/* A page that the backend will not let go is never ours again. */
+static void free_granted(char *p, size_t n, int ref)
+{
+	if (p && gnttab_end((unsigned)ref))
+		page_free(p, n);
+}
+
+static int make_buffers(struct netfront_queue *q)
+{
+	size_t n = page_unused() / BUFFERS_SHARE / q->nic->n_queues;
+
+	n = n < NETFRONT_BUFFERS ? n : NETFRONT_BUFFERS;
+	for (; n >= BUFFERS_MIN && !q->buffers; n /= 2) {
+		q->buffers = granted_pages(q->nic, n, false, &q->buffer_ref);
+		q->n_buffers = (unsigned)n;
+	}
+	if (q->buffers && !q->nic->trusted)
+		q->private = clean_pages(q->n_buffers);
+	return q->buffers && (q->nic->trusted || q->private) ? 0 : -ERR_NOMEM;
+}
+
+static void free_queue(struct netfront_queue *q)
+{
+	free_granted(q->tx_page, 1, q->tx_ref);
+	free_granted(q->rx_page, 1, q->rx_ref);
+	free_granted(q->bounce, (size_t)q->nic->bounces * q->nic->bounce_pages, q->bounce_ref);
+	free_granted(q->buffers, q->n_buffers, q->buffer_ref);
+	if (q->private)
+		page_free(q->private, q->n_buffers);
+	page_free(q, pages_of(sizeof(*q)));
+}
+
+static int make_queue(struct netfront *nic, unsigned number)
+{
+	struct netfront_queue *q = clean_pages(pages_of(sizeof(*q)));
+
+	if (!q)
+		return -ERR_NOMEM;
+	nic->queue[number] = q;
+	q->nic = nic;
+	q->number = number;
+	q->tx_port = q->rx_port = -1;
+	q->done = NETFRONT_NONE;
+	for (unsigned i = 0; i < NETFRONT_SLOTS; i++)
+		q->slot_free[q->slots_free++] = (uint16_t)i;
+	for (unsigned i = 0; i < nic->bounces; i++)
+		q->bounce_free[q->bounces_free++] = (uint16_t)i;
+	q->tx_page = granted_pages(nic, 1, false, &q->tx_ref);
+	q->rx_page = granted_pages(nic, 1, false, &q->rx_ref);
+	q->bounce = granted_pages(nic, (size_t)nic->bounces * nic->bounce_pages, true, &q->bounce_ref);
+	return q->tx_page && q->rx_page && q->bounce ? make_buffers(q) : -ERR_NOMEM;
+}
+
+static int make_queues(struct netfront *nic)
+{
+	int rc = 0;
+
+	nic->granted_to = nic->dev.domid;
+	for (unsigned i = 0; i < nic->n_queues && rc == 0; i++)
+		if (!nic->queue[i])
+			rc = make_queue(nic, i);
+	return rc;
+}
+
+/* ---- what the backend offers ---- */
+
+static int read_flag(struct netfront *nic, const char *key, bool *flag)
+{
+	uint64_t value;
+	int rc = xenbus_number(&nic->dev, key, 1, 0, &value);
+
+	*flag = value == 1;
+	return rc;
+}
+
+/* How many queues: what the command line asks for, one if it does not: one vCPU gains nothing from more of them by itself. */
+static int choose_queues(struct netfront *nic)
+{
+	char text[8];
+	uint64_t most, want = 1;
+	int rc = xenbus_number(&nic->dev, "multi-queue-max-queues", UINT32_MAX, 1, &most);
+
+	if (rc < 0)
+		return rc;
+	if (option_get("xen.queues", text, sizeof(text)) >= 0 && fmt_number(text, NETFRONT_QUEUES, &want) < 0)
+		log_line(LOG_WARN, "nic%u: xen.queues is no number up to %u", nic->number, NETFRONT_QUEUES);
+	nic->n_queues = (unsigned)(want < most ? want : most);
+	if (nic->n_queues == 0)
+		nic->n_queues = 1;
+	return 0;
+}
+
+/* How much may have to be copied for one frame, and how often at a time. Once: the pages are granted for good. */
+static void size_bounce(struct netfront *nic)
+{
+	bool large = nic->sg && nic->gso4 && page_unused() >= SMALL;
+
+	if (nic->bounces)
+		return;
+	nic->bounce_pages = large ? GSO_PAGES : nic->mtu > FLAT_MTU ? (unsigned)pages_of(nic->mtu + ETH_LEN + 4u) : 1;
+	nic->bounces = large ? 2 : nic->sg ? 8 : NETFRONT_BOUNCES;
+	if (page_unused() < SMALL && nic->bounces > 8)
+		nic->bounces = 8;
+}
+
+static int read_features(struct netfront *nic)
+{
+	uint64_t trusted;
+	bool no_csum = false, sg = false;
+	int rc = xenbus_own_number(&nic->dev, "trusted", 1, 1, &trusted);
+
+	if (rc == 0)
+		rc = read_flag(nic, "feature-sg", &sg);
+	if (rc == 0)
+		rc = read_flag(nic, "feature-gso-tcpv4", &nic->gso4);
+	if (rc == 0)
+		rc = read_flag(nic, "feature-gso-tcpv6", &nic->gso6);
+	if (rc == 0)
+		rc = read_flag(nic, "feature-no-csum-offload", &no_csum);
+	if (rc == 0)
+		rc = read_flag(nic, "feature-ipv6-csum-offload", &nic->csum6);
+	if (rc == 0)
+		rc = read_flag(nic, "feature-split-event-channels", &nic->split);
+	if (rc == 0)
+		rc = choose_queues(nic);
+	nic->trusted = trusted == 1;
+	nic->sg = sg && nic->trusted;
+	nic->csum4 = !no_csum;
+	return rc;
+}
+
+static int hex(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static int read_mac(struct netfront *nic)
+{
+	char text[20];
+	int rc = xenbus_own_text(&nic->dev, "mac", text, sizeof(text));
+
+	for (int i = 0; i < 6 && rc == 17; i++) {
+		int high = hex(text[3 * i]), low = hex(text[3 * i + 1]);
+
+		if (high < 0 || low < 0 || (i < 5 && text[3 * i + 2] != ':'))
+			rc = -ERR_PROTO;
+		nic->mac[i] = (uint8_t)(high << 4 | low);
+	}
+	if (rc == 17)
+		return 0;
+	log_line(LOG_ERR, "nic%u: %s has no MAC address", nic->number, nic->dev.path);
+	return -ERR_PROTO;
+}
+
+static int read_own(struct netfront *nic)
+{
+	uint64_t mtu;
+	int rc = read_mac(nic);
+
+	if (rc == 0)
+		rc = xenbus_own_number(&nic->dev, "mtu", MTU_MAX, FLAT_MTU, &mtu);
+	if (rc == 0 && mtu < MTU_MIN)
+		rc = -ERR_PROTO;
+	if (rc < 0)
+		return rc;
+	nic->mtu = (uint16_t)(!nic->sg && mtu > FLAT_MTU ? FLAT_MTU : mtu);
+	size_bounce(nic);
+	if (nic->bounce_pages < GSO_PAGES || !nic->sg || !nic->csum4)
+		nic->gso4 = nic->gso6 = false;
+	if (!nic->csum6)
+		nic->gso6 = false;
+	return 0;
+}
+
+/* ---- rings, events, keys: at every connection ---- */
+
+static void close_ports(struct netfront_queue *q)
+{
+	if (q->tx_port >= 0)
+		evtchn_close((unsigned)q->tx_port);
+	if (q->rx_port >= 0 && q->rx_port != q->tx_port)
+		evtchn_close((unsigned)q->rx_port);
+	q->tx_port = q->rx_port = -1;
+}
+
+static int start_queue(struct netfront_queue *q)
+{
+	close_ports(q);
+	tx_reset(q);
+	ring_init(&q->tx, q->tx_page, PAGE_SIZE, sizeof(union netif_tx_sring_entry));
+	ring_init(&q->rx, q->rx_page, PAGE_SIZE, sizeof(union netif_rx_sring_entry));
+	rx_reset(q);
+	q->tx_port = evtchn_alloc(q->nic->dev.domid);
+	q->rx_port = q->nic->split && q->tx_port >= 0 ? evtchn_alloc(q->nic->dev.domid) : q->tx_port;
+	return q->tx_port < 0 || q->rx_port < 0 ? -ERR_NOMEM : 0;
+}
+
+struct keys {
+	struct xenbus_key v[KEYS];
+	size_t n;
+	const char *prefix; /* "queue-1/" or "" */
+};
+
+static void key(struct keys *k, const char *name, unsigned value)
+{
+	fmt_format(k->v[k->n].name, sizeof(k->v[0].name), "%s%s", k->prefix, name);
+	fmt_format(k->v[k->n].value, sizeof(k->v[0].value), "%u", value);
+	k->n++;
+}
+
+static void queue_keys(struct keys *k, const struct netfront_queue *q)
+{
+	key(k, "tx-ring-ref", (unsigned)q->tx_ref);
+	key(k, "rx-ring-ref", (unsigned)q->rx_ref);
+	if (q->rx_port == q->tx_port) {
+		key(k, "event-channel", (unsigned)q->tx_port);
+		return;
+	}
+	key(k, "event-channel-tx", (unsigned)q->tx_port);
+	key(k, "event-channel-rx", (unsigned)q->rx_port);
+}
+
+/* Keys of an earlier connection that this one does not write would be believed all the same. */
+static void remove_stale(struct netfront *nic)
+{
+	static const char *const names[] = { "tx-ring-ref", "rx-ring-ref", "event-channel", "event-channel-tx",
+		"event-channel-rx", "multi-queue-num-queues", "queue-0", "queue-1", "queue-2", "queue-3" };
+	char path[XENSTORE_PATH];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		fmt_format(path, sizeof(path), "%s/%s", nic->dev.path, names[i]);
+		xenstore_remove(XENSTORE_NO_TX, path);
+	}
+}
+
+static int publish(struct netfront *nic)
+{
+	static const char *const always[] = { "request-rx-copy", "feature-rx-notify", "feature-sg", "feature-gso-tcpv4",
+		"feature-gso-tcpv6", "feature-ipv6-csum-offload" };
+	struct keys k = { .prefix = "" };
+	char prefix[12];
+
+	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
+		key(&k, always[i], 1);
+	if (nic->n_queues == 1) {
+		queue_keys(&k, nic->queue[0]); /* netif.h: one queue has flat keys, several have only queue-N/ */
+		return xenbus_publish(&nic->dev, k.v, k.n);
+	}
+	key(&k, "multi-queue-num-queues", nic->n_queues);
+	k.prefix = prefix;
+	for (unsigned i = 0; i < nic->n_queues; i++) {
+		fmt_format(prefix, sizeof(prefix), "queue-%u/", i);
+		queue_keys(&k, nic->queue[i]);
+	}
+	return xenbus_publish(&nic->dev, k.v, k.n);
+}
+
+/* One connection, from features to Connected. The same for the first and for every later one. */
+static int connect(struct netfront *nic, bool again)
+{
+	int rc = xenbus_attach(&nic->dev);
+
+	if (rc == 0)
+		rc = read_features(nic);
+	if (rc == 0)
+		rc = read_own(nic);
+	if (rc == 0 && again && nic->dev.domid != nic->granted_to)
+		rc = -ERR_NOTSUP; /* every grant names the old domain */
+	if (rc == 0)
+		rc = make_queues(nic);
+	for (unsigned i = 0; i < nic->n_queues && rc == 0; i++)
+		rc = start_queue(nic->queue[i]);
+	if (rc == 0 && again)
+		remove_stale(nic);
+	if (rc == 0)
+		rc = publish(nic);
+	if (rc == 0)
+		rc = xenbus_wait_connected(&nic->dev);
+	return rc == 0 ? xenbus_ready(&nic->dev) : rc;
+}
+
+static void up(struct netfront *nic)
+{
+	const uint8_t *m = nic->mac;
+
+	nic->connected = true;
+	nic_kick(nic->number); /* posts the receive buffers */
+	log_line(LOG_INFO, "nic%u: up, %02x:%02x:%02x:%02x:%02x:%02x, mtu %u,%s%s%s%s %u queues, %u buffers, backend dom%u",
+		 nic->number, m[0], m[1], m[2], m[3], m[4], m[5], nic->mtu, nic->csum4 ? " csum" : "",
+		 nic->gso4 ? " tso4" : "", nic->gso6 ? " tso6" : "", nic->trusted ? "" : " untrusted", nic->n_queues,
+		 nic->queue[0]->n_buffers, nic->dev.domid);
+}
+
+static void discard(struct netfront *nic)
+{
+	xenbus_close(&nic->dev);
+	for (unsigned i = 0; i < NETFRONT_QUEUES; i++)
+		if (nic->queue[i]) {
+			close_ports(nic->queue[i]);
+			free_queue(nic->queue[i]);
+		}
+	page_free(nic, pages_of(sizeof(*nic)));
+}
+
+int nic_open(unsigned n, struct nic_info *info)
+{
+	struct netfront *nic;
+	struct xenbus_dev dev;
+	int rc;
+
+	if (n < NETFRONT_NICS && nics[n])
+		return -ERR_BUSY;
+	if (n >= NETFRONT_NICS || xenbus_find("vif", n, &dev) < 0)
+		return -ERR_NODEV;
+	nic = clean_pages(pages_of(sizeof(*nic)));
+	if (!nic)
+		return -ERR_NOMEM;
+	nic->dev = dev;
+	nic->number = n;
+	rc = connect(nic, false);
+	if (rc < 0) {
+		log_line(LOG_ERR, "nic%u: %s cannot be brought up, error %d", n, dev.path, -rc);
+		discard(nic);
+		return rc == -ERR_TIMEDOUT || rc == -ERR_NOMEM ? rc : -ERR_PROTO;
+	}
+	nics[n] = nic;
+	up(nic);
+	nic_info(n, info);
+	return 0;
+}
+
+int nic_share(unsigned n, void *base, size_t len)
+{
+	struct netfront *nic = connect_nic(n);
+
+	if (nic->arena || (uintptr_t)base % PAGE_SIZE || len % PAGE_SIZE || len == 0)
+		return -ERR_INVAL;
+	if (nic->trusted) { /* else everything is copied, and the arena stays ours */
+		nic->arena_ref = gnttab_grant(nic->granted_to, base, len / PAGE_SIZE, true);
+		if (nic->arena_ref < 0)
+			return -ERR_NOMEM;
+	}
+	nic->arena = base;
+	nic->arena_len = len;
+	return 0;
+}
+
+/* ---- the backend's state, later ---- */
+
+static void down(struct netfront *nic)
+{
+	nic->connected = false;
+	for (unsigned i = 0; i < nic->n_queues; i++) {
+		close_ports(nic->queue[i]);
+		tx_reset(nic->queue[i]);
+	}
+}
+
+void connect_break(struct netfront *nic, const char *why)
+{
+	if (nic->broken)
+		return;
+	nic->broken = true;
+	log_line(LOG_ERR, "nic%u: broken: dom%u sent %s", nic->number, nic->dev.domid, why);
+	down(nic);
+	xenbus_say(&nic->dev, XenbusStateClosing);
+}
+
+void connect_service(struct netfront *nic)
+{
+	enum xenbus_state other;
+
+	if (!nic->dev.watch.fired || nic->broken)
+		return;
+	nic->dev.watch.fired = false;
+	other = xenbus_other_state(&nic->dev);
+	if (nic->connected && other != XenbusStateConnected) {
+		log_line(LOG_WARN, "nic%u: down, backend state %u", nic->number, (unsigned)other);
+		down(nic);
+		xenbus_say(&nic->dev, XenbusStateClosed);
+	}
+	if (nic->connected || other != XenbusStateInitWait)
+		return;
+	if (connect(nic, true) == 0)
+		up(nic);
+	else
+		connect_break(nic, "no way back after it went away");
+}
