@@ -176,7 +176,7 @@ static size_t tables_wanted(void)
 	return pages;
 }
 
-/* Takes the pool from the first range that has room for it, above the image so that low memory is left for small machines. */
+/* Takes the pool from the first range that has room for it: low memory, which is in small pages anyway, unless there is very much RAM. */
 static int choose_pool(void)
 {
 	size_t i, want = (tables_wanted() + spares_wanted()) * PAGE_SIZE;
