@@ -3,9 +3,9 @@
  * The door to disks, numbered 0, 1, ... in the order the machine lists them.
  *
  * Requests are queued, rung in with blk_kick(), and come back in any order. Whole sectors only: the
- * copy for odd addresses is the caller's (libc-glue/disk.c), once for every platform. What the device
- * says is input: a device that breaks its protocol is marked broken, named in one log line, and every
- * request, old and new, comes back with -ERR_IO.
+ * copy for odd addresses is the caller's (libc-glue/disk.c), once for every platform. What the
+ * device says is input: a device that breaks its protocol is marked broken, named in one log line,
+ * and every request, old and new, comes back with -ERR_IO.
  */
 #ifndef CORE_BLK_H
 #define CORE_BLK_H
@@ -39,7 +39,10 @@ struct blk_stats {
 	uint64_t kicks, wakes;
 };
 
-/* One request. The caller owns the memory; from blk_submit() until blk_reap() returns it neither it nor its data may be touched. */
+/*
+ * One request. The caller owns the memory; from blk_submit() until blk_reap() returns it neither it
+ * nor its data may be touched.
+ */
 struct blk_req {
 	enum blk_op op;
 	uint64_t sector;  /* first sector, in units of sector_size */
@@ -58,8 +61,9 @@ void blk_info(unsigned n, struct blk_info *info);
 void blk_stats(unsigned n, struct blk_stats *stats);
 
 /*
- * Queues a request. Returns 0, -ERR_AGAIN when the ring is full (nothing was queued), -ERR_INVAL for
- * a range outside the disk, too many sectors or a misaligned buffer, -ERR_ROFS, -ERR_NOTSUP. Does not ring the doorbell.
+ * Queues a request. Returns 0, -ERR_AGAIN when the ring is full (nothing was queued), -ERR_INVAL
+ * for a range outside the disk, too many sectors or a misaligned buffer, -ERR_ROFS, -ERR_NOTSUP.
+ * Does not ring the doorbell.
  */
 int blk_submit(unsigned n, struct blk_req *req);
 

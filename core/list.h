@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A doubly linked list through a node inside the element, so that adding and taking out never allocate.
+ * A doubly linked list through a node inside the element, so that adding and taking out never
+ * allocate.
  *
  * An empty list, and a node that is on no list, point at themselves.
  */

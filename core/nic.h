@@ -4,7 +4,8 @@
  *
  * Frames are Ethernet without FCS. Every buffer is lent and given back, and each function says who
  * owns it when. What the device says is input: a device that breaks its protocol is marked broken,
- * named in one log line, and from then on receives nothing and takes every frame without sending it.
+ * named in one log line, and from then on receives nothing and takes every frame without sending
+ * it.
  */
 #ifndef CORE_NIC_H
 #define CORE_NIC_H
@@ -43,7 +44,10 @@ struct nic_stats {
 #define NIC_GSO_TCP4 0x04u     /* TCP over IPv4 in pieces of gso_size payload bytes; implies NIC_CSUM_PARTIAL */
 #define NIC_GSO_TCP6 0x08u
 
-/* What is left to do to a frame, or was done to it: the common ground of virtio_net_hdr and netif's extra info. */
+/*
+ * What is left to do to a frame, or was done to it: the common ground of virtio_net_hdr and netif's
+ * extra info.
+ */
 struct nic_offload {
 	uint8_t flags;
 	uint16_t csum_start;  /* bytes from the start of the frame */
@@ -57,7 +61,10 @@ struct nic_frag {
 	uint32_t len;
 };
 
-/* One received buffer. A frame is one buffer, or several in a row of which all but the last say `more`. */
+/*
+ * One received buffer. A frame is one buffer, or several in a row of which all but the last say
+ * `more`.
+ */
 struct nic_buf {
 	uint8_t *data; /* readable and writable up to data + len, until nic_rx_done(); aligned to 2 modulo 4, so that IP stands aligned, wherever the device allows */
 	uint32_t len;
@@ -79,15 +86,17 @@ void nic_info(unsigned n, struct nic_info *info);
 void nic_stats(unsigned n, struct nic_stats *stats);
 
 /*
- * Lets the device reach one arena, page-aligned, for ever: every fragment of nic_tx() lies in it. Called once
- * for each interface, before the first nic_tx(). Returns 0, -ERR_INVAL, or -ERR_NOMEM when the machine cannot share so much.
+ * Lets the device reach one arena, page-aligned, for ever: every fragment of nic_tx() lies in it.
+ * Called once for each interface, before the first nic_tx(). Returns 0, -ERR_INVAL, or -ERR_NOMEM
+ * when the machine cannot share so much.
  */
 int nic_share(unsigned n, void *base, size_t len);
 
 /*
- * Lends up to max received buffers to the caller, whole frames only; max must be at least 64. Returns how many. Never blocks.
- * The caller owns each until it gives it back with nic_rx_done(), in any order. The device has a
- * fixed number of buffers, nic_rx_lent() tells how many are out: keep them short, copy where it is past half.
+ * Lends up to max received buffers to the caller, whole frames only; max must be at least 64.
+ * Returns how many. Never blocks. The caller owns each until it gives it back with nic_rx_done(),
+ * in any order. The device has a fixed number of buffers, nic_rx_lent() tells how many are out:
+ * keep them short, copy where it is past half.
  */
 unsigned nic_rx(unsigned n, struct nic_buf *v, unsigned max);
 void nic_rx_done(unsigned n, uint32_t id);
@@ -97,20 +106,28 @@ void nic_rx_lent(unsigned n, unsigned *lent, unsigned *total);
 
 /*
  * Queues one frame. The fragments are the device's until nic_tx_done() hands the token back (token
- * may not be NULL); the arrays v and off are the caller's again at once. off may be NULL. Returns 0, -ERR_AGAIN when the ring is
- * full (nothing was queued), -ERR_INVAL for no or too many fragments or an offload the device lacks. Does not ring the doorbell.
+ * may not be NULL); the arrays v and off are the caller's again at once. off may be NULL. Returns
+ * 0, -ERR_AGAIN when the ring is full (nothing was queued), -ERR_INVAL for no or too many fragments
+ * or an offload the device lacks. Does not ring the doorbell.
  */
 int nic_tx(unsigned n, const struct nic_frag *v, unsigned nv, const struct nic_offload *off, void *token);
 
-/* Takes up to max tokens of frames that the device is done with. Returns how many. A broken device returns every token. */
+/*
+ * Takes up to max tokens of frames that the device is done with. Returns how many. A broken device
+ * returns every token.
+ */
 unsigned nic_tx_done(unsigned n, void **token, unsigned max);
 
-/* Tells the device what was queued and given back since the last call: at most one doorbell for each queue, none where the device asked for none. */
+/*
+ * Tells the device what was queued and given back since the last call: at most one doorbell for
+ * each queue, none where the device asked for none.
+ */
 void nic_kick(unsigned n);
 
 /*
- * Asks for an interrupt at the next change. Returns true, and does not ask, when there is work already: poll again. The caller
- * polls, arms everything, and only sleeps when nothing answered true; that closes the lost wake-up.
+ * Asks for an interrupt at the next change. Returns true, and does not ask, when there is work
+ * already: poll again. The caller polls, arms everything, and only sleeps when nothing answered
+ * true; that closes the lost wake-up.
  */
 bool nic_arm(unsigned n);
 

@@ -47,9 +47,9 @@ enum plat_end {
 void plat_start(void);
 
 /*
- * Ends set-up: from here on no executable mapping can be made and set-up registers are out of
- * reach (gate_seal). Called once, after every nic_open() and blk_open() that the image makes at start and before
- * main(). Devices opened later must have been found before.
+ * Ends set-up: from here on no executable mapping can be made and set-up registers are out of reach
+ * (gate_seal). Called once, after every nic_open() and blk_open() that the image makes at start and
+ * before main(). Devices opened later must have been found before.
  */
 void plat_seal(void);
 
@@ -62,34 +62,47 @@ void plat_about(struct plat_about *about);
  */
 size_t plat_memory(struct plat_range *v, size_t max);
 
-/* The command line, NUL-terminated, valid for ever; "" where there is none. At most 4095 bytes: a longer one is cut, with a log line. */
+/*
+ * The command line, NUL-terminated, valid for ever; "" where there is none. At most 4095 bytes: a
+ * longer one is cut, with a log line.
+ */
 const char *plat_cmdline(void);
 
 /* Boot module n (0, 1, ...): read-only, valid for ever. Returns 0, or -ERR_NOENT past the last. */
 int plat_module(unsigned n, struct plat_range *module);
 
-/* Ends the machine. status is main()'s; 0 to 255 can be told to the host, see docs of each platform. */
+/*
+ * Ends the machine. status is main()'s; 0 to 255 can be told to the host, see docs of each
+ * platform.
+ */
 _Noreturn void plat_exit(enum plat_end how, int status);
 
-/* True once the host has asked for an orderly stop (ACPI power button, control/shutdown). Cheap: may be polled. */
+/*
+ * True once the host has asked for an orderly stop (ACPI power button, control/shutdown). Cheap:
+ * may be polled.
+ */
 bool plat_asked_to_stop(void);
 
 /* Nanoseconds since plat_start(). Never goes back. Never blocks. */
 uint64_t plat_now(void);
 
-/* Nanoseconds since 1970-01-01 UTC, 0 where the machine has no calendar clock. May be stepped by the host. */
+/*
+ * Nanoseconds since 1970-01-01 UTC, 0 where the machine has no calendar clock. May be stepped by
+ * the host.
+ */
 uint64_t plat_wall(void);
 
 /*
- * Sleeps until plat_now() >= deadline, an armed device has work, or a console key is pressed: whichever is first. May return
- * early for no reason: callers loop on their condition. Returns at once where the deadline has
- * passed. What was armed and became ready before the call is not lost.
+ * Sleeps until plat_now() >= deadline, an armed device has work, or a console key is pressed:
+ * whichever is first. May return early for no reason: callers loop on their condition. Returns at
+ * once where the deadline has passed. What was armed and became ready before the call is not lost.
  */
 void plat_wait(uint64_t deadline);
 
 /*
  * Writes to the console. Does not block for a healthy console; what a stuck one does not take is
- * dropped and counted. Bytes may be held back until plat_console_flush(), plat_wait() or a full buffer.
+ * dropped and counted. Bytes may be held back until plat_console_flush(), plat_wait() or a full
+ * buffer.
  */
 void plat_console_write(const char *s, size_t len);
 void plat_console_flush(void);

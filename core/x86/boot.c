@@ -22,7 +22,10 @@ _Noreturn void __stack_chk_fail(void)
 	log_panic("stack smashed");
 }
 
-/* A guard that differs at every boot. The lowest byte stays 0, so that no string function reads or writes past it. */
+/*
+ * A guard that differs at every boot. The lowest byte stays 0, so that no string function reads or
+ * writes past it.
+ */
 __attribute__((no_stack_protector)) static void set_guard(void)
 {
 	uint64_t random = 0;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reads PVH start_info (xen/arch-x86/hvm/start_info.h, versions 0 and 1) and multiboot 1 information.
+ * Reads PVH start_info (xen/arch-x86/hvm/start_info.h, versions 0 and 1) and multiboot 1
+ * information.
  *
- * The structures are described here in the few fields that we use, because core does not include the
- * headers of a hypervisor. Everything is input: copied once, checked, and what does not fit is left out.
+ * The structures are described here in the few fields that we use, because core does not include
+ * the headers of a hypervisor. Everything is input: copied once, checked, and what does not fit is
+ * left out.
  */
 #include "core/x86/bootinfo.h"
 
@@ -73,7 +75,10 @@ static void drop(size_t i)
 		bootinfo.ram[i] = bootinfo.ram[i + 1];
 }
 
-/* Puts a range in its place by address; a full table loses the range, an overlap loses the later one. */
+/*
+ * Puts a range in its place by address; a full table loses the range, an overlap loses the later
+ * one.
+ */
 static void insert(uintptr_t base, uintptr_t end)
 {
 	size_t i = 0, j;

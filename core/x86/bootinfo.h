@@ -2,8 +2,8 @@
 /*
  * What the boot protocol handed over, PVH start_info or multiboot 1, in one shape.
  *
- * Filled before plat_start(). Everything in it was checked: ranges do not wrap or overlap, `ram` leaves out the image,
- * page tables, the boot information itself and the modules.
+ * Filled before plat_start(). Everything in it was checked: ranges do not wrap or overlap, `ram`
+ * leaves out the image, page tables, the boot information itself and the modules.
  */
 #ifndef CORE_X86_BOOTINFO_H
 #define CORE_X86_BOOTINFO_H
@@ -31,7 +31,10 @@ struct bootinfo {
 
 extern struct bootinfo bootinfo;
 
-/* Reads what the boot protocol left at info; magic is eax at entry, which tells multiboot. Only the first GiB is mapped then. */
+/*
+ * Reads what the boot protocol left at info; magic is eax at entry, which tells multiboot. Only the
+ * first GiB is mapped then.
+ */
 void bootinfo_read(uint32_t magic, uintptr_t info);
 
 /* Takes a range out of `ram`. */

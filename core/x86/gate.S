@@ -247,7 +247,10 @@ call_tls:
 	call write_msr
 	jmp done
 
-/* msr(number, value): hands kvmclock a page of ring 3's. That is no more than ring 3 could write itself. */
+/*
+ * msr(number, value): hands kvmclock a page of ring 3's. With bit 0 the host goes on writing to it, so its mapping may
+ * not change any more: it could become a page table.
+ */
 call_msr:
 	lea -MSR_KVMCLOCK(%rdi), %rax
 	cmp $1, %rax
@@ -258,7 +261,10 @@ call_msr:
 	jnz invalid
 	call own
 	jne denied
-	mov %r10d, %ecx
+	test $1, %edi
+	jz 1f
+	andl $~OURS, (%r8)
+1:	mov %r10d, %ecx
 	call write_msr
 	jmp done
 

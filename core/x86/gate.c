@@ -2,8 +2,9 @@
 /*
  * Ring 3's side of the gate: gate.h in terms of gate_call().
  *
- * The gate changes one leaf a call and splits nothing by itself. Here a range is cut into the largest
- * leaves that fit, and where the tables have no leaf of that size a spare page becomes the missing table.
+ * The gate changes one leaf a call and splits nothing by itself. Here a range is cut into the
+ * largest leaves that fit, and where the tables have no leaf of that size a spare page becomes the
+ * missing table.
  */
 #include "core/x86/gate.h"
 

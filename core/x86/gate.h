@@ -2,9 +2,9 @@
 /*
  * The door to the CPU: what only ring 0 can do, asked of it from ring 3.
  *
- * core/x86/gate.S and gate.c define these for everything that boots in ring 0 (KVM, Xen PVH and HVM): an
- * `int3` enters the gate, which checks every argument. xen/pv/ defines the same names by hypercalls.
- * Addresses are one to one: a page is named by its address alone.
+ * core/x86/gate.S and gate.c define these for everything that boots in ring 0 (KVM, Xen PVH and
+ * HVM): an `int3` enters the gate, which checks every argument. xen/pv/ defines the same names by
+ * hypercalls. Addresses are one to one: a page is named by its address alone.
  */
 #ifndef CORE_X86_GATE_H
 #define CORE_X86_GATE_H
@@ -20,9 +20,10 @@
 #define GATE_UNCACHED 8u /* device registers; before gate_seal() only */
 
 /*
- * Maps or protects len bytes at addr, both multiples of PAGE_SIZE. Before the seal, memory that was never mapped may be mapped; after
- * it only what was mapped before can change, never to executable. Splits large pages with pages taken by page_alloc().
- * Returns 0, -ERR_PERM (gate, page tables, sealed), -ERR_INVAL, -ERR_NOMEM.
+ * Maps or protects len bytes at addr, both multiples of PAGE_SIZE. Before the seal, memory that was
+ * never mapped may be mapped; after it only what was mapped before can change, never to executable.
+ * Splits large pages with pages taken by page_alloc(). Returns 0, -ERR_PERM (gate, page tables,
+ * sealed), -ERR_INVAL, -ERR_NOMEM.
  */
 int gate_map(uintptr_t addr, size_t len, unsigned perm);
 
@@ -38,13 +39,17 @@ void gate_adopt(uintptr_t root);
 /* ---- for platforms: gate.c, not on Xen PV ---- */
 
 /*
- * Sleeps until an interrupt. timer: with gate_deadline_mode() a TSC value, else a count of the LAPIC timer
- * at divide by 1 from now, at most 2^32 - 1; 0 sets no timer. Devices interrupt with GATE_VECTOR_DEVICE of layout.h, fixed delivery, APIC 0.
+ * Sleeps until an interrupt. timer: with gate_deadline_mode() a TSC value, else a count of the
+ * LAPIC timer at divide by 1 from now, at most 2^32 - 1; 0 sets no timer. Devices interrupt with
+ * GATE_VECTOR_DEVICE of layout.h, fixed delivery, APIC 0.
  */
 void gate_wait(uint64_t timer);
 bool gate_deadline_mode(void);
 
-/* Writes 0x4b564d00 or 0x4b564d01 (kvmclock): value is a page of ours, with bit 0 to enable. Returns 0, -ERR_PERM, -ERR_INVAL. */
+/*
+ * Writes 0x4b564d00 or 0x4b564d01 (kvmclock): value is a page of ours, with bit 0 to enable; its
+ * mapping can never change again. Returns 0, -ERR_PERM, -ERR_INVAL.
+ */
 int gate_msr(uint32_t msr, uint64_t value);
 
 /* Resets the machine by a triple fault. */
@@ -63,13 +68,22 @@ struct gate_frame {
 	uint64_t vector, error, rip, cs, rflags, rsp, ss, cr2;
 };
 
-/* trap.c: prints registers and a backtrace with function names, and ends the machine. May be given a chance to go on instead, see trap_catch(). */
+/*
+ * trap.c: prints registers and a backtrace with function names, and ends the machine. May be given
+ * a chance to go on instead, see trap_catch().
+ */
 void trap_handle(struct gate_frame *frame);
 
-/* For tests: the next exception resumes at resume with frame in *frame instead of ending the machine. One shot. */
+/*
+ * For tests: the next exception resumes at resume with frame in *frame instead of ending the
+ * machine. One shot.
+ */
 void trap_catch(void (*resume)(void), struct gate_frame *frame);
 
-/* Prints the callers of the frame at rbp, a line each, names from the image's own table. Stops at anything odd. */
+/*
+ * Prints the callers of the frame at rbp, a line each, names from the image's own table. Stops at
+ * anything odd.
+ */
 void trap_backtrace(uintptr_t rip, uintptr_t rbp);
 
 #endif

@@ -54,6 +54,12 @@ static inline void outl(uint16_t port, uint32_t v)
 	__asm__ volatile("outl %0, %1" : : "a"(v), "Nd"(port) : "memory");
 }
 
+/* n bytes to one port. */
+static inline void outsb(uint16_t port, const void *s, unsigned long n)
+{
+	__asm__ volatile("rep outsb" : "+S"(s), "+c"(n) : "d"(port) : "memory");
+}
+
 static inline uint8_t mmio_read8(uintptr_t addr)
 {
 	uint8_t v;

@@ -24,7 +24,9 @@
 #define FRAME_IST_TOP 2048
 #define FRAME_RSP0_TOP 4096
 
-/* Exception stubs are this far apart, from GATE_TEXT on; a stub's return address tells its vector. */
+/*
+ * Exception stubs are this far apart, from GATE_TEXT on; a stub's return address tells its vector.
+ */
 #define GATE_STUB 8
 #define GATE_STUBS 20
 

@@ -2,11 +2,12 @@
 /*
  * Builds the page tables, in ring 3, before they are closed.
  *
- * The gate boots on three pages of tables that map the first GiB for everybody. Nothing but our own start-up code has
- * run then, so the real tables are built here, beside the live ones, in C and at full speed, where the gate would need ring-0
- * instructions for it. Memory is mapped one to one: 4 KiB pages for the image and for the tables, 2 MiB
- * and, where the CPU has them, 1 GiB pages for the rest. In the new tables the tables themselves are ring 0's alone,
- * so with gate_adopt() they are out of our reach.
+ * The gate boots on three pages of tables that map the first GiB for everybody. Nothing but our own
+ * start-up code has run then, so the real tables are built here, beside the live ones, in C and at
+ * full speed, where the gate would need ring-0 instructions for it. Memory is mapped one to one: 4
+ * KiB pages for the image and for the tables, 2 MiB and, where the CPU has them, 1 GiB pages for
+ * the rest. In the new tables the tables themselves are ring 0's alone, so with gate_adopt() they
+ * are out of our reach.
  *
  * Leaf bits are gate.S's: OURS marks what ring 3 may change later by gate_map().
  */
@@ -43,7 +44,10 @@
 
 extern char text_start[], text_end[], rodata_start[], rodata_end[], data_start[], image_end[];
 
-/* Tables are taken from the low end of this run of RAM; what is left over at its high end are the spares. */
+/*
+ * Tables are taken from the low end of this run of RAM; what is left over at its high end are the
+ * spares.
+ */
 static uintptr_t pool, pool_used, pool_end;
 
 static uint64_t *root;
@@ -72,7 +76,10 @@ static uint64_t *new_table(void)
 	return t;
 }
 
-/* The table below *entry; makes it, with what the entry mapped in smaller pieces, when there is none. NULL: no memory. */
+/*
+ * The table below *entry; makes it, with what the entry mapped in smaller pieces, when there is
+ * none. NULL: no memory.
+ */
 static uint64_t *below(uint64_t *entry, unsigned shift)
 {
 	uint64_t old = *entry, *t;
@@ -140,7 +147,9 @@ static int map_ranges(const struct plat_range *v, size_t n, uint64_t bits)
 	return rc;
 }
 
-/* The image by section: sections begin at pages. Page 0 is not in bootinfo.ram and stays unmapped. */
+/*
+ * The image by section: sections begin at pages. Page 0 is not in bootinfo.ram and stays unmapped.
+ */
 static int map_image(void)
 {
 	int rc = map(GATE_TEXT, GATE_DATA, PRESENT, true);
@@ -154,7 +163,10 @@ static int map_image(void)
 	return rc ? rc : set(GATE_FRAME_ALIAS, GATE_FRAME | PRESENT | USER | NX, SHIFT_4K);
 }
 
-/* How many spares to keep: some for devices' windows, and one for each 2 MiB of RAM, because each can cut one large page. */
+/*
+ * How many spares to keep: some for devices' windows, and one for each 2 MiB of RAM, because each
+ * can cut one large page.
+ */
 static size_t spares_wanted(void)
 {
 	size_t i, pages = 4;
@@ -164,7 +176,10 @@ static size_t spares_wanted(void)
 	return pages < SPARES_MAX ? pages : SPARES_MAX;
 }
 
-/* How many tables there may be: for each range one in each GiB and two at either end, and one for each 2 MiB of image and pool. */
+/*
+ * How many tables there may be: for each range one in each GiB and two at either end, and one for
+ * each 2 MiB of image and pool.
+ */
 static size_t tables_wanted(void)
 {
 	size_t i, pages = 8 + ((uintptr_t)image_end >> SHIFT_2M) + 4 * (bootinfo.nram + bootinfo.nmodule);
@@ -176,7 +191,10 @@ static size_t tables_wanted(void)
 	return pages;
 }
 
-/* Takes the pool from the first range that has room for it: low memory, which is in small pages anyway, unless there is very much RAM. */
+/*
+ * Takes the pool from the first range that has room for it: low memory, which is in small pages
+ * anyway, unless there is very much RAM.
+ */
 static int choose_pool(void)
 {
 	size_t i, want = (tables_wanted() + spares_wanted()) * PAGE_SIZE;
@@ -193,7 +211,10 @@ static int choose_pool(void)
 	return -ERR_NOMEM;
 }
 
-/* Takes the tables from ring 3. Cutting the pool into small pages may need further tables, which the loop then meets too. */
+/*
+ * Takes the tables from ring 3. Cutting the pool into small pages may need further tables, which
+ * the loop then meets too.
+ */
 static int close_tables(void)
 {
 	uintptr_t p;

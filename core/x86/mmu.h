@@ -11,8 +11,9 @@
 void mmu_reach(void);
 
 /*
- * Builds the tables: the image by section, all of bootinfo.ram and the modules, the gate and the tables themselves for ring 0
- * alone. Takes its pages out of bootinfo.ram. Returns the address of the PML4 for gate_adopt(), or 0 when memory does not suffice.
+ * Builds the tables: the image by section, all of bootinfo.ram and the modules, the gate and the
+ * tables themselves for ring 0 alone. Takes its pages out of bootinfo.ram. Returns the address of
+ * the PML4 for gate_adopt(), or 0 when memory does not suffice.
  */
 uintptr_t mmu_build(void);
 

@@ -3,9 +3,9 @@
  * Exceptions, as ring 3 sees them: registers, a backtrace with function names, and the end.
  *
  * The gate leaves the hardware's frame on a page that ring 3 can read, and comes to trap_entry
- * (start.S). A fault in here would come to trap_entry again, at the top of the same stack; therefore the
- * first thing that is done is to copy and to tell the gate so, and the second fault prints one line and ends the machine.
- * When even that faults, the gate's own counter ends it.
+ * (start.S). A fault in here would come to trap_entry again, at the top of the same stack;
+ * therefore the first thing that is done is to copy and to tell the gate so, and the second fault
+ * prints one line and ends the machine. When even that faults, the gate's own counter ends it.
  */
 #include "core/core.h"
 #include "core/plat.h"
@@ -14,7 +14,10 @@
 
 void trap_enter(struct gate_frame *frame);
 
-/* Made at link time from the image's own symbols, in ascending order; names are NUL-terminated, one after the other. */
+/*
+ * Made at link time from the image's own symbols, in ascending order; names are NUL-terminated, one
+ * after the other.
+ */
 extern const uint32_t trap_sym_count;
 extern const uint32_t trap_sym_addr[];
 extern const char trap_sym_name[];
@@ -48,7 +51,10 @@ static bool has_error(unsigned vector)
 	return 0x27d00u >> vector & 1;
 }
 
-/* Reads what the hardware pushed. The page is written by the CPU and the gate alone, so its shape can be trusted. */
+/*
+ * Reads what the hardware pushed. The page is written by the CPU and the gate alone, so its shape
+ * can be trusted.
+ */
 static void read_hardware(struct gate_frame *f)
 {
 	const char *page = (const char *)GATE_FRAME_ALIAS;
@@ -106,7 +112,10 @@ static void say_where(const char *what, uintptr_t pc)
 		say("pith: %s %016lx", what, pc);
 }
 
-/* A frame pointer can be followed while it points upward into RAM of ours that is surely mapped: the image, or the page it is in already. */
+/*
+ * A frame pointer can be followed while it points upward into RAM of ours that is surely mapped:
+ * the image, or the page it is in already.
+ */
 static bool followable(uintptr_t rbp, uintptr_t last)
 {
 	return !(rbp & 7) && rbp > last && rbp - last < 1u << 20;
