@@ -129,6 +129,9 @@ unsigned fd_ready(struct fd_file *f);
  */
 int signal_wait(struct waitq *q, uint64_t deadline);
 
+/* After -EINTR: whether the handler was installed with SA_RESTART, so that read() and the like begin again. fd.c's callers need not ask. */
+bool signal_restart(void);
+
 /* ---- crt.c: order of start ---- */
 
 /*
@@ -136,7 +139,7 @@ int signal_wait(struct waitq *q, uint64_t deadline);
  * section and sets __init_early_start and __init_early_end. fn may block and may use malloc(), not stdio.
  */
 #define GLUE_INIT_EARLY(fn) \
-	static void (*const fn##_early)(void) __attribute__((section("init_early"), used)) = fn
+	static void (*const fn##_early)(void) __attribute__((section(".init_early"), used)) = fn
 
 /* ---- reent.c: what the C library keeps for each thread ---- */
 

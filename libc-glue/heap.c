@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where malloc() gets its memory: sbrk() over the core's pages.
+ *
+ * The heap begins at the bottom of the largest free run and grows in place as long as the next pages are free; page_alloc() takes
+ * from the top, so that is nearly always. When they are not, it goes on somewhere higher: newlib's malloc copes with a break that
+ * jumps, but only upwards. What malloc() trims off the end goes back to the core; a region that was left is not returned to.
+ */
+#include <errno.h>
+#include <stdint.h>
+#include <unistd.h>
+
+#include "core/core.h"
+#include "core/err.h"
+
+static char *base, *end; /* the present region, and how far its pages go */
+static char *brk;        /* what malloc() was given of it */
+
+static size_t pages_for(size_t bytes)
+{
+	return bytes / PAGE_SIZE + (bytes % PAGE_SIZE != 0);
+}
+
+/* Makes the region reach up to brk + more. */
+static int grow_in_place(size_t more)
+{
+	size_t n = pages_for(more - (size_t)(end - brk));
+
+	if (page_alloc_at(end, n))
+		return -ERR_NOMEM;
+	end += n * PAGE_SIZE;
+	return 0;
+}
+
+/* The rest of the old region is lost to sbrk(), but not to malloc(), which has all of it up to brk. */
+static int start_region(size_t bytes)
+{
+	size_t n = pages_for(bytes);
+	char *p = page_alloc_low(n);
+
+	if (p && p < end) {
+		page_free(p, n);
+		p = NULL;
+	}
+	if (!p)
+		return -ERR_NOMEM;
+	if (end > brk) {
+		char *unused = brk + (-(uintptr_t)brk & (PAGE_SIZE - 1));
+
+		if (end > unused)
+			page_free(unused, (size_t)(end - unused) / PAGE_SIZE);
+	}
+	base = brk = p;
+	end = p + n * PAGE_SIZE;
+	return 0;
+}
+
+static void shrink(size_t less)
+{
+	char *keep;
+
+	brk -= less;
+	keep = brk + (-(uintptr_t)brk & (PAGE_SIZE - 1));
+	if (keep == base) /* one page stays, so that the region does */
+		keep += PAGE_SIZE;
+	if (end > keep) {
+		page_free(keep, (size_t)(end - keep) / PAGE_SIZE);
+		end = keep;
+	}
+}
+
+static int grow(size_t more)
+{
+	if (more <= (size_t)(end - brk))
+		return 0;
+	if (base && !grow_in_place(more))
+		return 0;
+	return start_region(more);
+}
+
+void *sbrk(ptrdiff_t change)
+{
+	char *old = brk;
+
+	if (change < 0) {
+		if (-(size_t)change > (size_t)(brk - base)) {
+			errno = EINVAL;
+			return (void *)-1;
+		}
+		shrink(-(size_t)change);
+		return old;
+	}
+	if (grow((size_t)change)) {
+		errno = ENOMEM;
+		return (void *)-1;
+	}
+	old = brk; /* only now: it may have jumped */
+	brk += change;
+	return old;
+}

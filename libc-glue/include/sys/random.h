@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* Random bytes fit for keys. libc-glue/random.c. */
+#ifndef SYS_RANDOM_H
+#define SYS_RANDOM_H
+
+#include <sys/types.h>
+
+#define GRND_NONBLOCK 1
+#define GRND_RANDOM 2
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+ssize_t getrandom(void *buf, size_t len, unsigned flags);
+int getentropy(void *buf, size_t len);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Random bytes: from the platform and from nothing else, so that there never is a weak answer.
+ */
+#include "libc-glue/random.h"
+
+#include <errno.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "core/plat.h"
+#include "libc-glue/glue.h"
+
+#define WAIT_NS 10000000000u
+#define RETRY_NS 10000000u
+#define PIECE 256u /* other threads get their turn between pieces */
+
+static int fill_piece(char *buf, size_t len, bool wait)
+{
+	uint64_t give_up = plat_now() + WAIT_NS;
+	int rc;
+
+	while ((rc = plat_random(buf, len)) != 0) {
+		if (!wait)
+			return -EAGAIN;
+		if (plat_now() >= give_up) {
+			log_line(LOG_ERR, "random: the machine has given no entropy for 10 s");
+			return -EIO;
+		}
+		thread_sleep(plat_now() + RETRY_NS);
+	}
+	return 0;
+}
+
+int random_fill(void *buf, size_t len, bool wait)
+{
+	char *p = buf;
+	int rc;
+
+	while (len > 0) {
+		size_t n = len < PIECE ? len : PIECE;
+
+		loop_breathe();
+		rc = fill_piece(p, n, wait);
+		if (rc)
+			return rc;
+		p += n;
+		len -= n;
+	}
+	return 0;
+}
+
+ssize_t getrandom(void *buf, size_t len, unsigned flags)
+{
+	int rc;
+
+	if (flags & ~(unsigned)(GRND_NONBLOCK | GRND_RANDOM))
+		return fd_result(-EINVAL);
+	rc = random_fill(buf, len, !(flags & GRND_NONBLOCK));
+	return fd_result(rc ? rc : (ssize_t)len);
+}
+
+int getentropy(void *buf, size_t len)
+{
+	return (int)fd_result(len > 256 ? -EIO : random_fill(buf, len, true));
+}
