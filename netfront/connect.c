@@ -21,7 +21,10 @@
 #define SMALL 2048u         /* pages: below, no segmentation offload and few buffers */
 #define BUFFERS_MIN 16u
 #define BUFFERS_SHARE 16u   /* receive buffers take at most this part of free memory */
-#define KEYS 32u
+
+/* Keys of an earlier connection that this one does not write would be believed all the same. */
+#define STALE "tx-ring-ref rx-ring-ref event-channel event-channel-tx event-channel-rx multi-queue-num-queues " \
+	"queue-0 queue-1 queue-2 queue-3 "
 
 static struct netfront *nics[NETFRONT_NICS];
 
@@ -47,33 +50,13 @@ static void *clean_pages(size_t n)
 
 /* ---- memory and grants, once ---- */
 
-/* Pages, and the backend's right to them. NULL when either cannot be had. */
-static char *granted_pages(struct netfront *nic, size_t n, bool readonly, int *ref)
-{
-	char *p = clean_pages(n);
-
-	*ref = p ? gnttab_grant(nic->dev.domid, p, n, readonly) : -ERR_NOMEM;
-	if (p && *ref < 0) {
-		page_free(p, n);
-		return NULL;
-	}
-	return p;
-}
-
-/* A page that the backend will not let go is never ours again. */
-static void free_granted(char *p, size_t n, int ref)
-{
-	if (p && gnttab_end((unsigned)ref))
-		page_free(p, n);
-}
-
 static int make_buffers(struct netfront_queue *q)
 {
 	size_t n = page_unused() / BUFFERS_SHARE / q->nic->n_queues;
 
 	n = n < NETFRONT_BUFFERS ? n : NETFRONT_BUFFERS;
 	for (; n >= BUFFERS_MIN && !q->buffers; n /= 2) {
-		q->buffers = granted_pages(q->nic, n, false, &q->buffer_ref);
+		q->buffers = gnttab_alloc(q->nic->dev.domid, n, false, &q->buffer_ref);
 		q->n_buffers = (unsigned)n;
 	}
 	if (q->buffers && !q->nic->trusted)
@@ -83,10 +66,10 @@ static int make_buffers(struct netfront_queue *q)
 
 static void free_queue(struct netfront_queue *q)
 {
-	free_granted(q->tx_page, 1, q->tx_ref);
-	free_granted(q->rx_page, 1, q->rx_ref);
-	free_granted(q->bounce, (size_t)q->nic->bounces * q->nic->bounce_pages, q->bounce_ref);
-	free_granted(q->buffers, q->n_buffers, q->buffer_ref);
+	gnttab_free(q->tx_page, 1, q->tx_ref);
+	gnttab_free(q->rx_page, 1, q->rx_ref);
+	gnttab_free(q->bounce, (size_t)q->nic->bounces * q->nic->bounce_pages, q->bounce_ref);
+	gnttab_free(q->buffers, q->n_buffers, q->buffer_ref);
 	if (q->private)
 		page_free(q->private, q->n_buffers);
 	page_free(q, pages_of(sizeof(*q)));
@@ -107,9 +90,9 @@ static int make_queue(struct netfront *nic, unsigned number)
 		q->slot_free[q->slots_free++] = (uint16_t)i;
 	for (unsigned i = 0; i < nic->bounces; i++)
 		q->bounce_free[q->bounces_free++] = (uint16_t)i;
-	q->tx_page = granted_pages(nic, 1, false, &q->tx_ref);
-	q->rx_page = granted_pages(nic, 1, false, &q->rx_ref);
-	q->bounce = granted_pages(nic, (size_t)nic->bounces * nic->bounce_pages, true, &q->bounce_ref);
+	q->tx_page = gnttab_alloc(nic->dev.domid, 1, false, &q->tx_ref);
+	q->rx_page = gnttab_alloc(nic->dev.domid, 1, false, &q->rx_ref);
+	q->bounce = gnttab_alloc(nic->dev.domid, (size_t)nic->bounces * nic->bounce_pages, true, &q->bounce_ref);
 	return q->tx_page && q->rx_page && q->bounce ? make_buffers(q) : -ERR_NOMEM;
 }
 
@@ -125,32 +108,6 @@ static int make_queues(struct netfront *nic)
 }
 
 /* ---- what the backend offers ---- */
-
-static int read_flag(struct netfront *nic, const char *key, bool *flag)
-{
-	uint64_t value;
-	int rc = xenbus_number(&nic->dev, key, 1, 0, &value);
-
-	*flag = value == 1;
-	return rc;
-}
-
-/* How many queues: what the command line asks for, one if it does not: one vCPU gains nothing from more of them by itself. */
-static int choose_queues(struct netfront *nic)
-{
-	char text[8];
-	uint64_t most, want = 1;
-	int rc = xenbus_number(&nic->dev, "multi-queue-max-queues", UINT32_MAX, 1, &most);
-
-	if (rc < 0)
-		return rc;
-	if (option_get("xen.queues", text, sizeof(text)) >= 0 && fmt_number(text, NETFRONT_QUEUES, &want) < 0)
-		log_line(LOG_WARN, "nic%u: xen.queues is no number up to %u", nic->number, NETFRONT_QUEUES);
-	nic->n_queues = (unsigned)(want < most ? want : most);
-	if (nic->n_queues == 0)
-		nic->n_queues = 1;
-	return 0;
-}
 
 /* How much may have to be copied for one frame, and how often at a time. Once: the pages are granted for good. */
 static void size_bounce(struct netfront *nic)
@@ -172,23 +129,25 @@ static int read_features(struct netfront *nic)
 	int rc = xenbus_own_number(&nic->dev, "trusted", 1, 1, &trusted);
 
 	if (rc == 0)
-		rc = read_flag(nic, "feature-sg", &sg);
+		rc = xenbus_flag(&nic->dev, "feature-sg", &sg);
 	if (rc == 0)
-		rc = read_flag(nic, "feature-gso-tcpv4", &nic->gso4);
+		rc = xenbus_flag(&nic->dev, "feature-gso-tcpv4", &nic->gso4);
 	if (rc == 0)
-		rc = read_flag(nic, "feature-gso-tcpv6", &nic->gso6);
+		rc = xenbus_flag(&nic->dev, "feature-gso-tcpv6", &nic->gso6);
 	if (rc == 0)
-		rc = read_flag(nic, "feature-no-csum-offload", &no_csum);
+		rc = xenbus_flag(&nic->dev, "feature-no-csum-offload", &no_csum);
 	if (rc == 0)
-		rc = read_flag(nic, "feature-ipv6-csum-offload", &nic->csum6);
+		rc = xenbus_flag(&nic->dev, "feature-ipv6-csum-offload", &nic->csum6);
 	if (rc == 0)
-		rc = read_flag(nic, "feature-split-event-channels", &nic->split);
+		rc = xenbus_flag(&nic->dev, "feature-split-event-channels", &nic->split);
 	if (rc == 0)
-		rc = choose_queues(nic);
+		rc = xenbus_queues(&nic->dev, NETFRONT_QUEUES);
+	if (rc > 0)
+		nic->n_queues = (unsigned)rc;
 	nic->trusted = trusted == 1;
 	nic->sg = sg && nic->trusted;
 	nic->csum4 = !no_csum;
-	return rc;
+	return rc < 0 ? rc : 0;
 }
 
 static int hex(char c)
@@ -260,64 +219,36 @@ static int start_queue(struct netfront_queue *q)
 	return q->tx_port < 0 || q->rx_port < 0 ? -ERR_NOMEM : 0;
 }
 
-struct keys {
-	struct xenbus_key v[KEYS];
-	size_t n;
-	const char *prefix; /* "queue-1/" or "" */
-};
-
-static void key(struct keys *k, const char *name, unsigned value)
+static void queue_keys(struct xenbus_keys *k, const struct netfront_queue *q)
 {
-	fmt_format(k->v[k->n].name, sizeof(k->v[0].name), "%s%s", k->prefix, name);
-	fmt_format(k->v[k->n].value, sizeof(k->v[0].value), "%u", value);
-	k->n++;
-}
-
-static void queue_keys(struct keys *k, const struct netfront_queue *q)
-{
-	key(k, "tx-ring-ref", (unsigned)q->tx_ref);
-	key(k, "rx-ring-ref", (unsigned)q->rx_ref);
+	xenbus_key(k, "tx-ring-ref", (unsigned)q->tx_ref);
+	xenbus_key(k, "rx-ring-ref", (unsigned)q->rx_ref);
 	if (q->rx_port == q->tx_port) {
-		key(k, "event-channel", (unsigned)q->tx_port);
+		xenbus_key(k, "event-channel", (unsigned)q->tx_port);
 		return;
 	}
-	key(k, "event-channel-tx", (unsigned)q->tx_port);
-	key(k, "event-channel-rx", (unsigned)q->rx_port);
-}
-
-/* Keys of an earlier connection that this one does not write would be believed all the same. */
-static void remove_stale(struct netfront *nic)
-{
-	static const char *const names[] = { "tx-ring-ref", "rx-ring-ref", "event-channel", "event-channel-tx",
-		"event-channel-rx", "multi-queue-num-queues", "queue-0", "queue-1", "queue-2", "queue-3" };
-	char path[XENSTORE_PATH];
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		fmt_format(path, sizeof(path), "%s/%s", nic->dev.path, names[i]);
-		xenstore_remove(XENSTORE_NO_TX, path);
-	}
+	xenbus_key(k, "event-channel-tx", (unsigned)q->tx_port);
+	xenbus_key(k, "event-channel-rx", (unsigned)q->rx_port);
 }
 
 static int publish(struct netfront *nic)
 {
 	static const char *const always[] = { "request-rx-copy", "feature-rx-notify", "feature-sg", "feature-gso-tcpv4",
 		"feature-gso-tcpv6", "feature-ipv6-csum-offload" };
-	struct keys k = { .prefix = "" };
-	char prefix[12];
+	struct xenbus_keys k = { .n = 0 };
 
 	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
-		key(&k, always[i], 1);
+		xenbus_key(&k, always[i], 1);
 	if (nic->n_queues == 1) {
 		queue_keys(&k, nic->queue[0]); /* netif.h: one queue has flat keys, several have only queue-N/ */
-		return xenbus_publish(&nic->dev, k.v, k.n);
+		return xenbus_publish(&nic->dev, &k);
 	}
-	key(&k, "multi-queue-num-queues", nic->n_queues);
-	k.prefix = prefix;
+	xenbus_key(&k, "multi-queue-num-queues", nic->n_queues);
 	for (unsigned i = 0; i < nic->n_queues; i++) {
-		fmt_format(prefix, sizeof(prefix), "queue-%u/", i);
+		fmt_format(k.prefix, sizeof(k.prefix), "queue-%u/", i);
 		queue_keys(&k, nic->queue[i]);
 	}
-	return xenbus_publish(&nic->dev, k.v, k.n);
+	return xenbus_publish(&nic->dev, &k);
 }
 
 /* One connection, from features to Connected. The same for the first and for every later one. */
@@ -336,7 +267,7 @@ static int connect(struct netfront *nic, bool again)
 	for (unsigned i = 0; i < nic->n_queues && rc == 0; i++)
 		rc = start_queue(nic->queue[i]);
 	if (rc == 0 && again)
-		remove_stale(nic);
+		xenbus_forget(&nic->dev, STALE);
 	if (rc == 0)
 		rc = publish(nic);
 	if (rc == 0)

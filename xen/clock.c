@@ -2,52 +2,21 @@
 /*
  * Time on Xen: nanoseconds since the host started, from the vCPU's time record and the cycle counter.
  *
- * Xen rewrites the record under a version that is odd meanwhile; a reader takes everything, then looks
- * whether the version stood still. pith has one vCPU, and Xen updates the record only while that vCPU
- * is not running, so the loop is short; it still has to be there.
- * One vCPU also means that system time does not go back, except across a restore on another host. So clock_now() is
- * an offset from the last clock_start(), plus what had passed by then, and is held from going back.
+ * Reading the record under its version is core/x86/pvclock.c's. Here is what is Xen's: system time counts from the
+ * host's start and begins anew on another host, so clock_now() is an offset from the last clock_start() plus what
+ * had passed by then, and is held from going back; and the wall clock, whose seconds have a high half.
  */
+#include "core/x86/pvclock.h"
 #include "xen/flavour.h"
-
-#include "core/core.h"
 
 static uint64_t system_base; /* system time of the last clock_start() */
 static uint64_t passed;      /* clock_now() at that moment */
 static uint64_t latest;      /* the last answer: the next is not less */
 
-static uint64_t cycles(void)
-{
-	return __builtin_ia32_rdtsc();
-}
-
-/* delta cycles in ns: shifted by tsc_shift, then times a 32.32 fraction. */
-static uint64_t scale(uint64_t delta, uint32_t mul, int8_t shift)
-{
-	delta = shift < 0 ? delta >> -shift : delta << shift;
-	return (uint64_t)(((unsigned __int128)delta * mul) >> 32);
-}
-
 static uint64_t system_time(void)
 {
-	const volatile struct vcpu_time_info *t = &flavour_shared_info()->vcpu_info[0].time;
-	uint64_t at, stamp, delta;
-	uint32_t version, mul;
-	int8_t shift;
-
-	do {
-		version = t->version & ~1u; /* odd: being written, so the comparison below fails */
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-		at = t->system_time;
-		stamp = t->tsc_timestamp;
-		mul = t->tsc_to_system_mul;
-		shift = t->tsc_shift;
-		delta = cycles() - stamp;
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	} while (version != t->version);
-	if ((int64_t)delta < 0)
-		delta = 0; /* a counter behind its own stamp: another core's, corrected at the next update */
-	return at + scale(delta, mul, shift);
+	_Static_assert(sizeof(struct vcpu_time_info) == sizeof(struct pvclock_page), "Xen's record is the pvclock's");
+	return pvclock_now((const volatile struct pvclock_page *)&flavour_shared_info()->vcpu_info[0].time);
 }
 
 void clock_start(void)

@@ -147,6 +147,26 @@ bool gnttab_end(unsigned ref)
 	log_panic("gnttab: reference %u was never granted", ref);
 }
 
+char *gnttab_alloc(unsigned domid, size_t n, bool readonly, int *ref)
+{
+	char *p = page_alloc(n);
+
+	if (!p)
+		return NULL;
+	__builtin_memset(p, 0, n * PAGE_SIZE); /* what they held before must not leak */
+	*ref = gnttab_grant(domid, p, n, readonly);
+	if (*ref >= 0)
+		return p;
+	page_free(p, n);
+	return NULL;
+}
+
+void gnttab_free(char *pages, size_t n, int ref)
+{
+	if (pages && gnttab_end((unsigned)ref))
+		page_free(pages, n);
+}
+
 void gnttab_resume(void)
 {
 	unsigned had = frames;

@@ -84,6 +84,10 @@ int gnttab_grant(unsigned domid, const void *base, size_t pages, bool readonly);
  */
 bool gnttab_end(unsigned ref);
 
+/* n cleared pages that domid can reach, NULL when there are no pages or no references; and the way back, which loses pages that domid holds. */
+char *gnttab_alloc(unsigned domid, size_t n, bool readonly, int *ref);
+void gnttab_free(char *pages, size_t n, int ref);
+
 unsigned gnttab_used(void);   /* references in use, parked ones included */
 unsigned gnttab_parked(void); /* references that somebody would not let go */
 
@@ -128,9 +132,14 @@ struct xenbus_dev {
 	struct xenstore_watch watch; /* on the backend's state */
 };
 
-struct xenbus_key {
-	char name[32];
-	char value[24];
+/* What a frontend publishes; at the start all zero. */
+#define XENBUS_KEYS 40u
+struct xenbus_keys {
+	char prefix[12]; /* for what is added next: "queue-1/" */
+	size_t n;
+	struct {
+		char name[32], value[16];
+	} v[XENBUS_KEYS];
 };
 
 /* Device n of a kind ("vif", "vbd") in ascending order of their numbers: 0 or -ERR_NODEV. */
@@ -140,7 +149,17 @@ int xenbus_find(const char *kind, unsigned n, struct xenbus_dev *dev);
 int xenbus_attach(struct xenbus_dev *dev);
 
 /* Writes keys and the state Initialised in one transaction. */
-int xenbus_publish(struct xenbus_dev *dev, const struct xenbus_key *v, size_t n);
+void xenbus_key(struct xenbus_keys *keys, const char *name, unsigned value);
+int xenbus_publish(struct xenbus_dev *dev, const struct xenbus_keys *keys);
+
+/* Deletes keys of ours that an earlier connection wrote: names, each with a blank behind it. */
+void xenbus_forget(struct xenbus_dev *dev, const char *names);
+
+/*
+ * How many queues: as many as the command line asks for (xen.queues) and the backend has, at most max. One where it does not ask: one
+ * vCPU gains nothing from more by itself. Or -ERR_PROTO.
+ */
+int xenbus_queues(struct xenbus_dev *dev, unsigned max);
 
 /* Waits for the backend's Connected. xenbus_ready() then says so for us: after the caller has read the backend's last keys. */
 int xenbus_wait_connected(struct xenbus_dev *dev);
@@ -161,6 +180,7 @@ enum xenbus_state xenbus_other_state(struct xenbus_dev *dev);
  */
 int xenbus_number(struct xenbus_dev *dev, const char *key, uint64_t max, uint64_t missing, uint64_t *value);
 int xenbus_own_number(struct xenbus_dev *dev, const char *key, uint64_t max, uint64_t missing, uint64_t *value);
+int xenbus_flag(struct xenbus_dev *dev, const char *key, bool *flag); /* a number up to 1, 0 where none stands */
 int xenbus_text(struct xenbus_dev *dev, const char *key, char *buf, size_t size); /* of the backend; as xenstore_read() */
 int xenbus_own_text(struct xenbus_dev *dev, const char *key, char *buf, size_t size);
 

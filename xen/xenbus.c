@@ -105,6 +105,15 @@ int xenbus_own_number(struct xenbus_dev *dev, const char *key, uint64_t max, uin
 	return number(dev->path, key, max, missing, value);
 }
 
+int xenbus_flag(struct xenbus_dev *dev, const char *key, bool *flag)
+{
+	uint64_t value;
+	int rc = xenbus_number(dev, key, 1, 0, &value);
+
+	*flag = value == 1;
+	return rc;
+}
+
 enum xenbus_state xenbus_other_state(struct xenbus_dev *dev)
 {
 	char text[4];
@@ -188,19 +197,28 @@ int xenbus_attach(struct xenbus_dev *dev)
 	return rc;
 }
 
-static int write_keys(struct xenbus_dev *dev, uint32_t tx, const struct xenbus_key *v, size_t n)
+void xenbus_key(struct xenbus_keys *keys, const char *name, unsigned value)
+{
+	if (keys->n == XENBUS_KEYS)
+		log_panic("xenbus: too many keys");
+	fmt_format(keys->v[keys->n].name, sizeof(keys->v[0].name), "%s%s", keys->prefix, name);
+	fmt_format(keys->v[keys->n].value, sizeof(keys->v[0].value), "%u", value);
+	keys->n++;
+}
+
+static int write_keys(struct xenbus_dev *dev, uint32_t tx, const struct xenbus_keys *keys)
 {
 	char path[XENSTORE_PATH];
 	int rc = 0;
 
-	for (size_t i = 0; i < n && rc == 0; i++) {
-		join(path, dev->path, v[i].name);
-		rc = xenstore_write(tx, path, v[i].value);
+	for (size_t i = 0; i < keys->n && rc == 0; i++) {
+		join(path, dev->path, keys->v[i].name);
+		rc = xenstore_write(tx, path, keys->v[i].value);
 	}
 	return rc == 0 ? set_state(dev, tx, XenbusStateInitialised) : rc;
 }
 
-int xenbus_publish(struct xenbus_dev *dev, const struct xenbus_key *v, size_t n)
+int xenbus_publish(struct xenbus_dev *dev, const struct xenbus_keys *keys)
 {
 	int rc = -ERR_AGAIN;
 
@@ -211,7 +229,7 @@ int xenbus_publish(struct xenbus_dev *dev, const struct xenbus_key *v, size_t n)
 		rc = xenstore_begin(&tx);
 		if (rc < 0)
 			break;
-		rc = write_keys(dev, tx, v, n);
+		rc = write_keys(dev, tx, keys);
 		if (rc < 0)
 			xenstore_end(tx, false);
 		else
@@ -220,6 +238,37 @@ int xenbus_publish(struct xenbus_dev *dev, const struct xenbus_key *v, size_t n)
 	if (rc < 0)
 		log_line(LOG_ERR, "xenbus: %s: keys cannot be written, error %d", dev->path, -rc);
 	return rc;
+}
+
+void xenbus_forget(struct xenbus_dev *dev, const char *names)
+{
+	char path[XENSTORE_PATH], name[32];
+	size_t len = 0;
+
+	for (; *names; names++) {
+		if (*names != ' ') {
+			name[len++] = *names;
+			continue;
+		}
+		name[len] = 0;
+		len = 0;
+		join(path, dev->path, name);
+		xenstore_remove(XENSTORE_NO_TX, path);
+	}
+}
+
+int xenbus_queues(struct xenbus_dev *dev, unsigned max)
+{
+	char text[8];
+	uint64_t most, want = 1;
+
+	if (xenbus_number(dev, "multi-queue-max-queues", UINT32_MAX, 1, &most) < 0)
+		return -ERR_PROTO;
+	if (option_get("xen.queues", text, sizeof(text)) >= 0 && fmt_number(text, UINT32_MAX, &want) < 0)
+		log_line(LOG_WARN, "xen.queues=%s: not a number, ignored", text);
+	want = want < most ? want : most;
+	want = want < max ? want : max;
+	return want > 0 ? (int)want : 1;
 }
 
 int xenbus_wait_connected(struct xenbus_dev *dev)
