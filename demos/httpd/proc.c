@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the machine says of itself, in files under /proc.
+ *
+ * /proc/uptime, /proc/meminfo and /proc/net/dev have Linux's form; /proc/pith (key: value) and
+ * /proc/boot (name, microseconds) exist on pith images only. Each may be missing: the numbers then are 0.
+ * Names end up in a page and in JSON, so only harmless characters pass. Read httpd.h first.
+ */
+#include "httpd.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Reads a small file whole, as far as it fits. "" when it is not there. */
+static void slurp(const char *name, char *buf, size_t size)
+{
+	FILE *f = fopen(name, "r");
+	size_t n = 0;
+
+	if (f) {
+		n = fread(buf, 1, size - 1, f);
+		fclose(f);
+	}
+	buf[n] = 0;
+}
+
+/* Cuts the next line off. NULL at the end. */
+static char *next_line(char **text)
+{
+	char *line = *text, *end;
+
+	if (!*line)
+		return NULL;
+	end = strchr(line, '\n');
+	*text = end ? end + 1 : line + strlen(line);
+	if (end)
+		*end = 0;
+	return line;
+}
+
+/* Copies a name, up to white space or its size. */
+static void copy_name(char *to, size_t size, const char *from, size_t len)
+{
+	static const char harmless[] = " ._-+/()";
+	size_t i;
+	char c;
+
+	for (i = 0; i < len && i + 1 < size && from[i]; i++) {
+		c = from[i];
+		if (!(c >= '0' && c <= '9') && !((c | 0x20) >= 'a' && (c | 0x20) <= 'z') && !strchr(harmless, c))
+			c = '?';
+		to[i] = c;
+	}
+	to[i] = 0;
+}
+
+static void read_pith(struct proc *p, char *text)
+{
+	const struct {
+		const char *key;
+		char *to;
+	} v[] = {
+		{ "platform", p->platform }, { "machine", p->machine }, { "accelerator", p->accelerator },
+		{ "clock", p->clock }, { "boot", p->boot },
+	};
+	char *line, *value;
+	size_t i;
+
+	while ((line = next_line(&text))) {
+		value = strchr(line, ':');
+		if (!value)
+			continue;
+		*value++ = 0;
+		value += strspn(value, " \t");
+		for (i = 0; i < sizeof v / sizeof *v; i++)
+			if (!strcmp(line, v[i].key))
+				copy_name(v[i].to, sizeof p->platform, value, strlen(value));
+	}
+}
+
+/* Each line says when a phase ended, counted from the first instruction: what a phase took is the difference. */
+static void read_boot(struct proc *p, char *text)
+{
+	uint64_t at, before = 0;
+	struct proc_phase *phase;
+	char *line, *value;
+
+	while (p->phases < PROC_PHASES && (line = next_line(&text))) {
+		value = strpbrk(line, " \t");
+		if (!value)
+			continue;
+		at = strtoull(value, NULL, 10);
+		phase = &p->phase[p->phases++];
+		copy_name(phase->name, sizeof phase->name, line, (size_t)(value - line));
+		phase->us = at > before ? at - before : 0;
+		before = at > before ? at : before;
+	}
+}
+
+/* "12.34" */
+static uint64_t read_hundredths(const char *text)
+{
+	char *end;
+	uint64_t n = 100 * strtoull(text, &end, 10);
+
+	if (*end == '.' && end[1] >= '0' && end[1] <= '9' && end[2] >= '0' && end[2] <= '9')
+		n += (uint64_t)(10 * (end[1] - '0') + end[2] - '0');
+	return n;
+}
+
+static void read_memory(struct proc *p, char *text)
+{
+	char *line;
+
+	while ((line = next_line(&text))) {
+		if (!strncmp(line, "MemTotal:", 9))
+			p->memory_total = 1024 * strtoull(line + 9, NULL, 10);
+		else if (!strncmp(line, "MemFree:", 8))
+			p->memory_free = 1024 * strtoull(line + 8, NULL, 10);
+	}
+}
+
+/* "  eth0: rx_bytes packets errs drop fifo frame compressed multicast tx_bytes packets ..." after two lines of headings. */
+static void read_net(struct proc *p, char *text)
+{
+	uint64_t v[10];
+	struct proc_net *net;
+	char *line, *at;
+	int i;
+
+	while (p->nets < PROC_NETS && (line = next_line(&text))) {
+		line += strspn(line, " \t");
+		at = strchr(line, ':');
+		if (!at)
+			continue;
+		net = &p->net[p->nets++];
+		copy_name(net->name, sizeof net->name, line, (size_t)(at - line));
+		at++;
+		for (i = 0; i < 10; i++)
+			v[i] = strtoull(at, &at, 10);
+		net->rx_bytes = v[0];
+		net->rx_packets = v[1];
+		net->tx_bytes = v[8];
+		net->tx_packets = v[9];
+	}
+}
+
+bool proc_is_image(void)
+{
+	FILE *f = fopen("/proc/pith", "r");
+
+	if (f)
+		fclose(f);
+	return f != NULL;
+}
+
+void proc_read(struct proc *p)
+{
+	static char text[4096];
+
+	memset(p, 0, sizeof *p);
+	slurp("/proc/pith", text, sizeof text);
+	read_pith(p, text);
+	slurp("/proc/boot", text, sizeof text);
+	read_boot(p, text);
+	slurp("/proc/uptime", text, sizeof text);
+	p->uptime = read_hundredths(text);
+	slurp("/proc/meminfo", text, sizeof text);
+	read_memory(p, text);
+	slurp("/proc/net/dev", text, sizeof text);
+	read_net(p, text);
+	if (!*p->platform)
+		strcpy(p->platform, "host process");
+}
