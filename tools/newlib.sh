@@ -33,7 +33,18 @@ cd work
 	CC="$CC" CFLAGS="$CFLAGS -w" CC_FOR_BUILD="${HOSTCC:-cc}" AR="${AR:-ar}" RANLIB="${RANLIB:-ranlib}" \
 	AS="${AS:-as}" READELF=readelf > ../configure.log 2>&1 ||
 	{ tail -n 20 ../configure.log >&2; exit 1; }
-${MAKE:-make} > ../make.log 2>&1 || { grep -m 20 -i 'error' ../make.log >&2; exit 1; }
+
+# Formatted I/O and number conversion are large and never the hot path: for size. ldtoa.c is the only file of stdlib
+# that calls sprintf, for integers: without siprintf every image with a printf would have the other half of stdio too.
+small() {
+	dir=$1
+	shift
+	${MAKE:-make} -C "libc/$dir" CC="$CC -I$PWD/targ-include -I$PWD/../src/newlib/libc/include" CFLAGS="$CFLAGS -w -Os $*"
+}
+
+{
+	${MAKE:-make} stmp-targ-include && small stdio && small stdlib -Dsprintf=siprintf && small locale && ${MAKE:-make}
+} > ../make.log 2>&1 || { grep -m 20 -i 'error' ../make.log >&2; exit 1; }
 ${MAKE:-make} install DESTDIR="$PWD/../stage" > ../install.log 2>&1 || { tail -n 20 ../install.log >&2; exit 1; }
 cd ..
 mv stage/x86_64-pith-elf/include stage/x86_64-pith-elf/lib .
