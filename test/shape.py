@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: MIT
 # test/run: timeout=60
 """test/shape.py -- the style budget: how long functions and files are, how much is said, how far a name reaches.

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: MIT
 # test/run: timeout=240 machines=q35,microvm
 """test/guest/attack_crash.py -- a program that dies must be seen to die.

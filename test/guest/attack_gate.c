@@ -13,7 +13,7 @@
 #include "core/err.h"
 #include "test/guest/attack.h"
 
-#define CALLS 6000u
+#define CALLS 12000u
 #define CHECK_EVERY 200u
 #define ARENA_PAGES 64u
 
@@ -70,7 +70,7 @@ static uint64_t wild_address(void)
 	case 2:
 		return attack_random() | 1ull << 40;
 	default:
-		return pick(fixed, sizeof(fixed) / sizeof(fixed[0])) + attack_random() % 8192;
+		return pick(fixed, sizeof(fixed) / sizeof(fixed[0])) + attack_random() % PAGE_SIZE;
 	}
 }
 
@@ -94,6 +94,10 @@ static void draw_call(void)
 		regs.rdi = 1;
 	if ((uint32_t)regs.rax == GATE_CALL_TABLE)
 		regs.rdx = wild_address();
+	if ((uint32_t)regs.rax == GATE_CALL_MSR && attack_random() % 2) {
+		regs.rdi = 0x4b564d00 + attack_random() % 2;
+		regs.rsi = wild_address() | attack_random() % 2;
+	}
 }
 
 static void draw_rest(void)
@@ -118,11 +122,15 @@ static bool kept(void)
 static bool granted_wrongly(uint64_t answer)
 {
 	uint32_t number = (uint32_t)regs.rax;
-	uint64_t page = number == GATE_CALL_TABLE ? regs.rdx : regs.rdi;
+	uint64_t page = number == GATE_CALL_TABLE ? regs.rdx : number == GATE_CALL_MSR ? regs.rsi : regs.rdi;
 
-	if (answer != 0 || (number != GATE_CALL_MAP && number != GATE_CALL_TABLE))
-		return answer == 0 && number != GATE_CALL_ACK && number != GATE_CALL_SEAL && number != GATE_CALL_TLS && number != GATE_CALL_WAIT;
+	if (answer != 0)
+		return false;
+	if (number == GATE_CALL_ACK || number == GATE_CALL_SEAL || number == GATE_CALL_TLS || number == GATE_CALL_WAIT)
+		return false;
 	if (number == GATE_CALL_MAP && (regs.rdx >= 16 || regs.rdx & (GATE_EXEC | GATE_UNCACHED)))
+		return true;
+	if (number != GATE_CALL_MAP && number != GATE_CALL_TABLE && number != GATE_CALL_MSR)
 		return true;
 	if (page >= GATE_TABLES && page < GATE_END) /* the tables of the boot: ordinary memory once others are adopted */
 		return false;
@@ -193,6 +201,17 @@ static void jump_into_gate(void)
 	attack_point(open == 0, "no byte of the gate can be jumped to");
 }
 
+/* A page that the host writes its clock into must never become a page table, nor anything else. */
+static void try_clock_page(void)
+{
+	uint64_t page = (uintptr_t)arena + (ARENA_PAGES - 1) * PAGE_SIZE;
+
+	attack_point(gate_call(GATE_CALL_MSR, 0x4b564d01, page | 1, 0) == 0, "the clock takes a page of ours");
+	attack_point(gate_call(GATE_CALL_TABLE, 1ull << 38, 30, page) == -ERR_PERM, "which can then not become a page table");
+	attack_point(gate_call(GATE_CALL_MAP, page, 12, 0) == -ERR_PERM, "and not be unmapped");
+	attack_point(attack(attack_jump, page) == 14, "and not be run");
+}
+
 /* The mapping calls one by one, with what a careful attacker would say. */
 static void refusals(void)
 {
@@ -209,7 +228,7 @@ static void refusals(void)
 	attack_point(gate_call(GATE_CALL_TABLE, 1ull << 38, 30, GATE_DATA) == -ERR_PERM, "the gate's pages cannot become page tables");
 	attack_point(gate_call(GATE_CALL_TABLE, 1ull << 38, 30, text) == -ERR_PERM, "text cannot become a page table");
 	attack_point(gate_call(GATE_CALL_ADOPT, page, 0, 0) == -ERR_PERM, "no other page tables are adopted");
-	attack_point(gate_call(GATE_CALL_MSR, 0x4b564d01, page | 1, 0) == -ERR_PERM, "the clock's page cannot be moved behind the seal");
+	attack_point(gate_call(GATE_CALL_MSR, 0x4b564d01, GATE_DATA | 1, 0) == -ERR_PERM, "the clock cannot be aimed at the gate");
 	attack_point(gate_call(GATE_CALL_MSR, 0xc0000080, 0, 0) < 0, "EFER cannot be written through the gate");
 	attack_point(gate_call(GATE_CALL_TLS, 1ull << 63, 0, 0) == -ERR_INVAL, "a thread pointer must be canonical");
 	attack_point(gate_call(GATE_CALLS, 0, 0, 0) == -ERR_INVAL, "there is no call past the last");
@@ -241,6 +260,7 @@ int main(void)
 	gate_map((uintptr_t)arena, ARENA_PAGES * PAGE_SIZE, GATE_READ | GATE_WRITE);
 	refusals();
 	write_then_run();
+	try_clock_page();
 	single_step();
 	jump_into_gate();
 	fuzz();
