@@ -357,7 +357,7 @@ void connect_break(struct netfront *nic, const char *why)
 	if (nic->broken)
 		return;
 	nic->broken = true;
-	log_line(LOG_ERR, "nic%u: broken: dom%u sent %s", nic->number, nic->dev.domid, why);
+	log_line(LOG_ERR, "nic%u: broken: dom%u: %s", nic->number, nic->dev.domid, why);
 	down(nic);
 	xenbus_say(&nic->dev, XenbusStateClosing);
 }

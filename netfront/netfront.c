@@ -142,10 +142,10 @@ bool nic_arm(unsigned n)
 
 		if (q->done != NETFRONT_NONE)
 			return true;
-		if (nic->connected && (q->in.whole || ring_arm(&q->rx) || ring_arm(&q->tx)))
-			return true;
-		if (q->rx.broken || q->tx.broken)
-			return nic->connected; /* polling finds out and says so */
+		if (!nic->connected)
+			continue;
+		if (q->in.whole || ring_arm(&q->rx) || ring_arm(&q->tx) || q->rx.broken || q->tx.broken)
+			return true; /* broken: polling says so */
 	}
 	return false;
 }

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * blk.h for Xen, over all queues of a disk. The work is in queue.c; bringing up and down in connect.c.
+ *
+ * A disk whose backend is gone takes no new requests (-ERR_AGAIN) and keeps the old ones until there is a backend again. A
+ * broken disk takes them and gives them back with -ERR_IO.
+ */
+#include "blkfront/blkfront.h"
+
+void blk_info(unsigned n, struct blk_info *info)
+{
+	struct blkfront *d = connect_disk(n);
+
+	connect_service(d);
+	*info = d->info;
+}
+
+void blk_stats(unsigned n, struct blk_stats *stats)
+{
+	struct blkfront *d = connect_disk(n);
+
+	*stats = d->stats;
+	stats->wakes = 0;
+	for (unsigned i = 0; i < d->n_queues && d->connected; i++)
+		stats->wakes += evtchn_fired((unsigned)d->queue[i]->port);
+}
+
+/* What blk.h asks of a request. */
+static int check(const struct blkfront *d, const struct blk_req *r)
+{
+	const struct blk_info *info = &d->info;
+
+	if (r->op == BLK_FLUSH)
+		return info->can_flush ? 0 : -ERR_NOTSUP;
+	if (r->op != BLK_READ && r->op != BLK_WRITE && r->op != BLK_DISCARD)
+		return -ERR_INVAL;
+	if (r->op == BLK_DISCARD && info->max_discard == 0)
+		return -ERR_NOTSUP;
+	if (r->op != BLK_READ && info->read_only)
+		return -ERR_ROFS;
+	if (r->sectors == 0 || r->sectors > info->sectors || r->sector > info->sectors - r->sectors)
+		return -ERR_INVAL;
+	if (r->op == BLK_DISCARD)
+		return r->sectors <= info->max_discard ? 0 : -ERR_INVAL;
+	return r->sectors <= info->max_sectors && r->data && (uintptr_t)r->data % BLK_ALIGN == 0 ? 0 : -ERR_INVAL;
+}
+
+int blk_submit(unsigned n, struct blk_req *req)
+{
+	struct blkfront *d = connect_disk(n);
+	int rc = check(d, req);
+
+	if (rc < 0)
+		return rc;
+	if (d->broken)
+		return queue_refuse(d->queue[0], req);
+	for (unsigned i = 0; i < d->n_queues && d->connected; i++) {
+		rc = queue_submit(d->queue[d->next_queue++ % d->n_queues], req);
+		if (rc == 0)
+			return 0;
+	}
+	return -ERR_AGAIN;
+}
+
+unsigned blk_reap(unsigned n, struct blk_req **v, unsigned max)
+{
+	struct blkfront *d = connect_disk(n);
+	unsigned got = 0;
+
+	connect_service(d);
+	for (unsigned i = 0; i < d->n_queues; i++) {
+		if (d->connected)
+			queue_poll(d->queue[i]);
+		if (d->queue[i]->kick)
+			blk_kick(n); /* polling may have put what waited */
+		got += queue_reap(d->queue[i], v + got, max - got);
+	}
+	return got;
+}
+
+void blk_kick(unsigned n)
+{
+	struct blkfront *d = connect_disk(n);
+
+	for (unsigned i = 0; i < d->n_queues && d->connected; i++) {
+		struct blkfront_queue *q = d->queue[i];
+
+		if (q->kick && ring_push(&q->ring)) {
+			evtchn_send((unsigned)q->port);
+			d->stats.kicks++;
+		}
+		q->kick = false;
+	}
+}
+
+bool blk_arm(unsigned n)
+{
+	struct blkfront *d = connect_disk(n);
+
+	if (d->dev.watch.fired && !d->broken)
+		return true;
+	for (unsigned i = 0; i < d->n_queues; i++) {
+		struct blkfront_queue *q = d->queue[i];
+
+		if (q->done != BLKFRONT_NONE)
+			return true;
+		if (d->connected && (ring_arm(&q->ring) || q->ring.broken))
+			return true;
+	}
+	return false;
+}

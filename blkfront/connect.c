@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bringing a disk up: memory, grants, event channels, and the keys of blkif.h.
+ *
+ * Memory and grants are made once, at blk_open(), and kept; rings and event channels are new at every connection. Features of
+ * transport (ring pages, queues) are there at InitWait; those of the disk (size, flush, indirect segments) only
+ * when the backend is Connected, because Linux' blkback writes them then.
+ * The size may change later: the backend writes `sectors` and then its state once more, which fires our watch.
+ */
+#include "blkfront/blkfront.h"
+
+#define SECTORS_MAX (UINT64_MAX / 2 / BLKFRONT_UNIT) /* so that no sum of sectors and bytes wraps */
+#define POOL_SHARE 32u  /* the pool takes at most this part of free memory */
+#define POOL_MIN 13u    /* one request of 11 segments, its list, and one to spare */
+#define DISCARD_MAX (1u << 20)
+
+/* Keys of an earlier connection that this one does not write would be believed all the same. */
+#define STALE "ring-ref ring-ref0 ring-ref1 ring-ref2 ring-ref3 ring-page-order event-channel multi-queue-num-queues " \
+	"queue-0 queue-1 queue-2 queue-3 "
+
+static struct blkfront *disks[BLKFRONT_DISKS];
+
+struct blkfront *connect_disk(unsigned n)
+{
+	if (n >= BLKFRONT_DISKS || !disks[n])
+		log_panic("blk%u: used, but never opened", n);
+	return disks[n];
+}
+
+static size_t pages_of(size_t bytes)
+{
+	return (bytes + PAGE_SIZE - 1) / PAGE_SIZE;
+}
+
+/* ---- memory and grants, once ---- */
+
+static int make_pool(struct blkfront *d)
+{
+	size_t n = page_unused() / POOL_SHARE;
+
+	n = n < POOL_MIN ? POOL_MIN : n < BLKFRONT_POOL ? n : BLKFRONT_POOL;
+	for (; n >= POOL_MIN && !d->pool; n /= 2) {
+		d->pool = gnttab_alloc(d->dev.domid, n, false, &d->pool_ref);
+		d->pool_pages = (unsigned)n;
+	}
+	d->pool_free = BLKFRONT_NONE;
+	for (unsigned i = d->pool ? d->pool_pages : 0; i-- > 0;) {
+		d->pool_next[i] = d->pool_free;
+		d->pool_free = (uint16_t)i;
+		d->pool_left++;
+	}
+	return d->pool ? 0 : -ERR_NOMEM;
+}
+
+static int make_queue(struct blkfront *d, unsigned number)
+{
+	struct blkfront_queue *q = page_alloc(pages_of(sizeof(*q)));
+
+	if (!q)
+		return -ERR_NOMEM;
+	__builtin_memset(q, 0, sizeof(*q));
+	q->disk = d;
+	queue_init(q);
+	d->queue[number] = q;
+	q->page = gnttab_alloc(d->dev.domid, 1u << d->order, false, &q->ref);
+	return q->page ? 0 : -ERR_NOMEM;
+}
+
+static int make_queues(struct blkfront *d)
+{
+	int rc = d->pool ? 0 : make_pool(d);
+
+	d->granted_to = d->dev.domid;
+	for (unsigned i = 0; i < d->n_queues && rc == 0; i++)
+		if (!d->queue[i])
+			rc = make_queue(d, i);
+	return rc;
+}
+
+static void close_port(struct blkfront_queue *q)
+{
+	if (q->port >= 0)
+		evtchn_close((unsigned)q->port);
+	q->port = -1;
+}
+
+static void discard(struct blkfront *d)
+{
+	xenbus_close(&d->dev);
+	for (unsigned i = 0; i < BLKFRONT_QUEUES; i++) {
+		struct blkfront_queue *q = d->queue[i];
+
+		if (!q)
+			continue;
+		close_port(q);
+		gnttab_free(q->page, 1u << d->order, q->ref);
+		page_free(q, pages_of(sizeof(*q)));
+	}
+	gnttab_free(d->pool, d->pool_pages, d->pool_ref);
+	page_free(d, pages_of(sizeof(*d)));
+}
+
+/* ---- what the backend offers ---- */
+
+/* The ring's size stays as it was first made; a later backend that takes less cannot be used. */
+static int read_transport(struct blkfront *d, bool again)
+{
+	uint64_t order;
+	int queues, rc = xenbus_number(&d->dev, "max-ring-page-order", UINT32_MAX, 0, &order);
+
+	if (rc < 0)
+		return rc;
+	queues = xenbus_queues(&d->dev, BLKFRONT_QUEUES);
+	if (queues < 0)
+		return queues;
+	if (again)
+		return order < d->order || (unsigned)queues < d->n_queues || d->dev.domid != d->granted_to ? -ERR_NOTSUP : 0;
+	d->order = order < BLKFRONT_RING_ORDER ? (unsigned)order : BLKFRONT_RING_ORDER;
+	d->n_queues = (unsigned)queues;
+	return 0;
+}
+
+static int read_features(struct blkfront *d)
+{
+	bool can_discard = false;
+	uint64_t segments = 0;
+	unsigned most = d->pool_pages - 1;
+	int rc = xenbus_flag(&d->dev, "feature-flush-cache", &d->flush);
+
+	if (rc == 0)
+		rc = xenbus_flag(&d->dev, "feature-barrier", &d->barrier);
+	if (rc == 0)
+		rc = xenbus_flag(&d->dev, "feature-discard", &can_discard);
+	if (rc == 0)
+		rc = xenbus_number(&d->dev, "feature-max-indirect-segments", UINT32_MAX, 0, &segments);
+	segments = segments < BLKFRONT_SEGMENTS ? segments : BLKFRONT_SEGMENTS;
+	d->indirect = (unsigned)(segments < most ? segments : most);
+	most = d->indirect > BLKIF_MAX_SEGMENTS_PER_REQUEST ? d->indirect : BLKIF_MAX_SEGMENTS_PER_REQUEST;
+	d->info.can_flush = d->flush || d->barrier;
+	d->info.max_discard = can_discard ? DISCARD_MAX : 0;
+	d->info.max_sectors = most * PAGE_SIZE / (d->factor * BLKFRONT_UNIT);
+	return rc;
+}
+
+static int read_size(struct blkfront *d)
+{
+	uint64_t sectors;
+	int rc = xenbus_number(&d->dev, "sectors", SECTORS_MAX, 0, &sectors);
+
+	if (rc == 0)
+		d->info.sectors = sectors / d->factor;
+	return rc;
+}
+
+/* Once: a sector size that changed under requests in flight would be another disk. */
+static int read_shape(struct blkfront *d, bool again)
+{
+	uint64_t size, flags;
+	int rc = xenbus_number(&d->dev, "sector-size", PAGE_SIZE, BLKFRONT_UNIT, &size);
+
+	if (rc == 0)
+		rc = xenbus_number(&d->dev, "info", UINT32_MAX, 0, &flags);
+	if (rc < 0)
+		return rc;
+	if (size < BLKFRONT_UNIT || size & (size - 1) || (again && size != d->info.sector_size)) {
+		log_line(LOG_ERR, "blk%u: a sector size of %u cannot be", d->number, (unsigned)size);
+		return -ERR_PROTO;
+	}
+	d->info.sector_size = (uint32_t)size;
+	d->info.read_only = flags & VDISK_READONLY;
+	d->factor = (uint32_t)size / BLKFRONT_UNIT;
+	rc = read_size(d);
+	return rc < 0 ? rc : read_features(d);
+}
+
+/* ---- rings, events, keys: at every connection ---- */
+
+static int start_queue(struct blkfront_queue *q)
+{
+	struct blkfront *d = q->disk;
+
+	close_port(q);
+	queue_again(q);
+	ring_init(&q->ring, q->page, PAGE_SIZE << d->order, sizeof(union blkif_sring_entry));
+	q->port = evtchn_alloc(d->dev.domid);
+	return q->port < 0 ? -ERR_NOMEM : 0;
+}
+
+/* blkif.h, note 6: one page is ring-ref, several are ring-ref0, ring-ref1 ... */
+static void queue_keys(struct xenbus_keys *k, const struct blkfront_queue *q)
+{
+	char name[12];
+
+	xenbus_key(k, "event-channel", (unsigned)q->port);
+	if (q->disk->order == 0)
+		xenbus_key(k, "ring-ref", (unsigned)q->ref);
+	for (unsigned i = 0; q->disk->order > 0 && i < 1u << q->disk->order; i++) {
+		fmt_format(name, sizeof(name), "ring-ref%u", i);
+		xenbus_key(k, name, (unsigned)q->ref + i);
+	}
+}
+
+static int publish(struct blkfront *d)
+{
+	struct xenbus_keys k = { .n = 0 };
+
+	xenbus_key(&k, "feature-persistent", 1);
+	fmt_format(k.v[k.n].name, sizeof(k.v[0].name), "protocol");
+	fmt_format(k.v[k.n++].value, sizeof(k.v[0].value), "%s", XEN_IO_PROTO_ABI_NATIVE);
+	if (d->order > 0)
+		xenbus_key(&k, "ring-page-order", d->order);
+	if (d->n_queues > 1)
+		xenbus_key(&k, "multi-queue-num-queues", d->n_queues);
+	for (unsigned i = 0; i < d->n_queues; i++) {
+		if (d->n_queues > 1)
+			fmt_format(k.prefix, sizeof(k.prefix), "queue-%u/", i);
+		queue_keys(&k, d->queue[i]);
+	}
+	return xenbus_publish(&d->dev, &k);
+}
+
+/* One connection, from features to Connected. The same for the first and for every later one. */
+static int connect(struct blkfront *d, bool again)
+{
+	int rc = xenbus_attach(&d->dev);
+
+	if (rc == 0)
+		rc = read_transport(d, again);
+	if (rc == 0)
+		rc = make_queues(d);
+	for (unsigned i = 0; i < d->n_queues && rc == 0; i++)
+		rc = start_queue(d->queue[i]);
+	if (rc == 0 && again)
+		xenbus_forget(&d->dev, STALE);
+	if (rc == 0)
+		rc = publish(d);
+	if (rc == 0)
+		rc = xenbus_wait_connected(&d->dev);
+	if (rc == 0)
+		rc = read_shape(d, again);
+	return rc == 0 ? xenbus_ready(&d->dev) : rc;
+}
+
+static void up(struct blkfront *d)
+{
+	d->connected = true;
+	for (unsigned i = 0; i < d->n_queues; i++)
+		queue_resume(d->queue[i]);
+	blk_kick(d->number);
+	log_line(LOG_INFO, "blk%u: up, %llu sectors of %u%s%s%s, %u KiB a request, %u queues of %u, %u pages, backend dom%u", d->number,
+		 (unsigned long long)d->info.sectors, d->info.sector_size, d->info.read_only ? ", read-only" : "",
+		 d->flush ? ", flush" : d->barrier ? ", barrier" : "", d->info.max_discard ? ", discard" : "",
+		 d->info.max_sectors * d->info.sector_size / 1024, d->n_queues, d->queue[0]->ring.slots, d->pool_pages, d->dev.domid);
+}
+
+/* The device's number, which a request repeats: the last part of its path. blkif.h gives it 16 bits. */
+static uint16_t handle_of(const struct xenbus_dev *dev)
+{
+	uint64_t number = 0;
+
+	fmt_number(dev->path + sizeof("device/vbd/") - 1, UINT32_MAX, &number);
+	return (uint16_t)number;
+}
+
+int blk_open(unsigned n, struct blk_info *info)
+{
+	struct xenbus_dev dev;
+	struct blkfront *d;
+	int rc;
+
+	if (n < BLKFRONT_DISKS && disks[n])
+		return -ERR_BUSY;
+	if (n >= BLKFRONT_DISKS || xenbus_find("vbd", n, &dev) < 0)
+		return -ERR_NODEV;
+	d = page_alloc(pages_of(sizeof(*d)));
+	if (!d)
+		return -ERR_NOMEM;
+	__builtin_memset(d, 0, sizeof(*d));
+	d->dev = dev;
+	d->number = n;
+	d->handle = handle_of(&dev);
+	rc = connect(d, false);
+	if (rc < 0) {
+		log_line(LOG_ERR, "blk%u: %s cannot be brought up, error %d", n, dev.path, -rc);
+		discard(d);
+		return rc == -ERR_TIMEDOUT || rc == -ERR_NOMEM ? rc : -ERR_PROTO;
+	}
+	disks[n] = d;
+	up(d);
+	*info = d->info;
+	return 0;
+}
+
+/* ---- the backend's state, later ---- */
+
+static void down(struct blkfront *d)
+{
+	d->connected = false;
+	for (unsigned i = 0; i < d->n_queues; i++)
+		close_port(d->queue[i]);
+}
+
+void connect_break(struct blkfront *d, const char *why)
+{
+	if (d->broken)
+		return;
+	d->broken = d->info.broken = true;
+	log_line(LOG_ERR, "blk%u: broken: dom%u: %s", d->number, d->dev.domid, why);
+	down(d);
+	for (unsigned i = 0; i < d->n_queues; i++)
+		queue_fail(d->queue[i]);
+	xenbus_say(&d->dev, XenbusStateClosing);
+}
+
+void connect_service(struct blkfront *d)
+{
+	enum xenbus_state other;
+	uint64_t before = d->info.sectors;
+
+	if (!d->dev.watch.fired || d->broken)
+		return;
+	d->dev.watch.fired = false;
+	other = xenbus_other_state(&d->dev);
+	if (d->connected && other == XenbusStateConnected && read_size(d) == 0 && d->info.sectors != before)
+		log_line(LOG_INFO, "blk%u: resized, %llu sectors", d->number, (unsigned long long)d->info.sectors);
+	if (d->connected && other != XenbusStateConnected) {
+		log_line(LOG_WARN, "blk%u: down, backend state %u", d->number, (unsigned)other);
+		for (unsigned i = 0; i < d->n_queues && !d->broken; i++)
+			queue_poll(d->queue[i]); /* what was answered before it went need not be done again */
+		down(d);
+		xenbus_say(&d->dev, XenbusStateClosed);
+	}
+	if (d->connected || d->broken || other != XenbusStateInitWait)
+		return;
+	if (connect(d, true) == 0)
+		up(d);
+	else
+		connect_break(d, "no way back after it went away");
+}
