@@ -76,6 +76,9 @@ _Noreturn void fake_wrong(const char *fmt, ...) __attribute__((format(printf, 1,
 
 extern unsigned fake_gate_maps; /* calls of gate_map() so far */
 extern bool fake_sealed;
+extern uintptr_t fake_tls;           /* the last gate_set_tls() */
+extern unsigned fake_tls_sets;       /* how many there were */
+extern void (*fake_on_backtrace)(void); /* called by trap_backtrace() when it is set */
 
 /* ---- fault.c ---- */
 

@@ -18,6 +18,9 @@
 
 unsigned fake_gate_maps;
 bool fake_sealed;
+uintptr_t fake_tls;
+unsigned fake_tls_sets;
+void (*fake_on_backtrace)(void);
 
 static void (*resume_at)(void);
 static struct gate_frame *resume_frame;
@@ -44,10 +47,14 @@ void gate_set_tls(uintptr_t addr)
 {
 	if (addr >> 47)
 		fake_wrong("gate_set_tls(%#lx): not an address", (unsigned long)addr);
+	fake_tls = addr;
+	fake_tls_sets++;
 }
 
 void trap_backtrace(uintptr_t rip, uintptr_t rbp)
 {
+	if (fake_on_backtrace)
+		fake_on_backtrace();
 	printf("trap: at %#lx, frame %#lx\n", (unsigned long)rip, (unsigned long)rbp);
 }
 
