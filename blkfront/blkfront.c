@@ -11,7 +11,7 @@ void blk_info(unsigned n, struct blk_info *info)
 {
 	struct blkfront *d = connect_disk(n);
 
-	connect_service(d);
+	connect_disk_service(d);
 	*info = d->info;
 }
 
@@ -67,7 +67,7 @@ unsigned blk_reap(unsigned n, struct blk_req **v, unsigned max)
 	struct blkfront *d = connect_disk(n);
 	unsigned got = 0;
 
-	connect_service(d);
+	connect_disk_service(d);
 	for (unsigned i = 0; i < d->n_queues; i++) {
 		if (d->connected)
 			queue_poll(d->queue[i]);

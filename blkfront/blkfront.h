@@ -85,8 +85,8 @@ struct blkfront {
 /* ---- connect.c ---- */
 
 struct blkfront *connect_disk(unsigned n); /* panics when it was never opened */
-void connect_service(struct blkfront *disk);
-void connect_break(struct blkfront *disk, const char *why); /* one log line, and every request comes back with -ERR_IO */
+void connect_disk_service(struct blkfront *disk);
+void connect_disk_break(struct blkfront *disk, const char *why); /* one log line, and every request comes back with -ERR_IO */
 
 /* ---- queue.c ---- */
 

@@ -300,7 +300,7 @@ static void down(struct blkfront *d)
 		close_port(d->queue[i]);
 }
 
-void connect_break(struct blkfront *d, const char *why)
+void connect_disk_break(struct blkfront *d, const char *why)
 {
 	if (d->broken)
 		return;
@@ -312,7 +312,7 @@ void connect_break(struct blkfront *d, const char *why)
 	xenbus_say(&d->dev, XenbusStateClosing);
 }
 
-void connect_service(struct blkfront *d)
+void connect_disk_service(struct blkfront *d)
 {
 	enum xenbus_state other;
 	uint64_t before = d->info.sectors;
@@ -335,5 +335,5 @@ void connect_service(struct blkfront *d)
 	if (connect(d, true) == 0)
 		up(d);
 	else
-		connect_break(d, "no way back after it went away");
+		connect_disk_break(d, "no way back after it went away");
 }

@@ -288,7 +288,7 @@ void queue_poll(struct blkfront_queue *q)
 		why = answered(q, &rsp);
 	}
 	if (why)
-		connect_break(q->disk, why);
+		connect_disk_break(q->disk, why);
 	else if (q->waiting > 0)
 		queue_resume(q);
 }

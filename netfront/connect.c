@@ -352,7 +352,7 @@ static void down(struct netfront *nic)
 	}
 }
 
-void connect_break(struct netfront *nic, const char *why)
+void connect_nic_break(struct netfront *nic, const char *why)
 {
 	if (nic->broken)
 		return;
@@ -362,7 +362,7 @@ void connect_break(struct netfront *nic, const char *why)
 	xenbus_say(&nic->dev, XenbusStateClosing);
 }
 
-void connect_service(struct netfront *nic)
+void connect_nic_service(struct netfront *nic)
 {
 	enum xenbus_state other;
 
@@ -380,5 +380,5 @@ void connect_service(struct netfront *nic)
 	if (connect(nic, true) == 0)
 		up(nic);
 	else
-		connect_break(nic, "no way back after it went away");
+		connect_nic_break(nic, "no way back after it went away");
 }

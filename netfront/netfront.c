@@ -13,7 +13,7 @@ void nic_info(unsigned n, struct nic_info *info)
 {
 	struct netfront *nic = connect_nic(n);
 
-	connect_service(nic);
+	connect_nic_service(nic);
 	*info = (struct nic_info){ .mtu = nic->mtu, .up = nic->connected, .broken = nic->broken };
 	__builtin_memcpy(info->mac, nic->mac, sizeof(info->mac));
 	info->features = NIC_RX_CSUM | NIC_RX_GSO;
@@ -45,7 +45,7 @@ unsigned nic_rx(unsigned n, struct nic_buf *v, unsigned max)
 	struct netfront *nic = connect_nic(n);
 	unsigned got = 0;
 
-	connect_service(nic);
+	connect_nic_service(nic);
 	for (unsigned i = 0; i < nic->n_queues && nic->connected; i++)
 		got += rx_frames(nic->queue[(nic->next_queue + i) % nic->n_queues], v + got, max - got);
 	nic->next_queue++;

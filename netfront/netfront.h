@@ -102,10 +102,10 @@ struct netfront {
 /* ---- connect.c ---- */
 
 struct netfront *connect_nic(unsigned n); /* panics when it was never opened */
-void connect_service(struct netfront *nic); /* follows the backend's state, if it changed */
+void connect_nic_service(struct netfront *nic); /* follows the backend's state, if it changed */
 
 /* Marks the interface broken, says why in one line, and lets every frame on its way out come back. */
-void connect_break(struct netfront *nic, const char *why);
+void connect_nic_break(struct netfront *nic, const char *why);
 
 /* ---- tx.c ---- */
 

@@ -181,7 +181,7 @@ static bool gather(struct netfront_queue *q)
 			in->whole = true;
 	}
 	if (why)
-		connect_break(q->nic, why);
+		connect_nic_break(q->nic, why);
 	return in->whole;
 }
 

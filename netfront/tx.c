@@ -101,7 +101,7 @@ void tx_reap(struct netfront_queue *q)
 		why = answered(q, &rsp);
 	}
 	if (why)
-		connect_break(q->nic, why);
+		connect_nic_break(q->nic, why);
 }
 
 void tx_reset(struct netfront_queue *q)

@@ -80,6 +80,12 @@ extern uintptr_t fake_tls;           /* the last gate_set_tls() */
 extern unsigned fake_tls_sets;       /* how many there were */
 extern void (*fake_on_backtrace)(void); /* called by trap_backtrace() when it is set */
 
+/* ---- switch.c ---- */
+
+/* Tells the sanitizer that the program goes on on another stack, for good: before and after. For gate.c. */
+void fake_stack_leave(const void *stack, size_t size);
+void fake_stack_arrive(void);
+
 /* ---- fault.c ---- */
 
 /*

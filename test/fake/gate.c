@@ -63,7 +63,17 @@ void trap_handle(struct gate_frame *frame)
 	fake_wrong("exception %llu at %#llx", (unsigned long long)frame->vector, (unsigned long long)frame->rip);
 }
 
-/* Goes on at resume_at, on a stack where it can run: the faulting one may have no room left. */
+/* The first thing on the stack that is lent to what trap_catch() was given. */
+static void resume(void)
+{
+	void (*go)(void) = resume_at;
+
+	resume_at = NULL;
+	fake_stack_arrive();
+	go();
+}
+
+/* Goes on in resume(), on a stack where it can run: the faulting one may have no room left. */
 static void caught(int sig, siginfo_t *info, void *context)
 {
 	static char stack[256 << 10] __attribute__((aligned(64)));
@@ -80,18 +90,18 @@ static void caught(int sig, siginfo_t *info, void *context)
 	resume_frame->rsp = (uint64_t)r[REG_RSP];
 	resume_frame->rbp = (uint64_t)r[REG_RBP];
 	resume_frame->cr2 = (uint64_t)info->si_addr;
-	r[REG_RIP] = (greg_t)resume_at;
+	r[REG_RIP] = (greg_t)resume;
 	r[REG_RSP] = (greg_t)(stack + sizeof(stack) - 8);
-	resume_at = NULL;
+	fake_stack_leave(stack, sizeof(stack));
 }
 
-void trap_catch(void (*resume)(void), struct gate_frame *frame)
+void trap_catch(void (*go)(void), struct gate_frame *frame)
 {
 	static char stack[64 << 10];
 	stack_t alt = { .ss_sp = stack, .ss_size = sizeof(stack) };
 	struct sigaction action = { .sa_sigaction = caught, .sa_flags = SA_SIGINFO | SA_ONSTACK };
 
-	resume_at = resume;
+	resume_at = go;
 	resume_frame = frame;
 	sigaltstack(&alt, NULL);
 	sigaction(SIGSEGV, &action, NULL);

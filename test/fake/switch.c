@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/x86/switch.h"
+#include "test/fake/fake.h"
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -105,4 +106,14 @@ _Noreturn void __wrap_switch_end(void *load)
 	current = next;
 	__sanitizer_start_switch_fiber(NULL, next->bottom, next->size);
 	__real_switch_end(next->sp);
+}
+
+void fake_stack_leave(const void *stack, size_t size)
+{
+	__sanitizer_start_switch_fiber(NULL, stack, size);
+}
+
+void fake_stack_arrive(void)
+{
+	__sanitizer_finish_switch_fiber(NULL, NULL, NULL);
 }
