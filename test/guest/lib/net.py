@@ -9,6 +9,7 @@ import ctypes
 import json
 import os
 import re
+import socket
 import subprocess
 import time
 
@@ -37,6 +38,10 @@ def enter():
         write("/proc/self/uid_map", "0 %d 1" % uid)
         write("/proc/self/gid_map", "0 %d 1" % gid)
     ip("link", "set", "lo", "up")
+
+
+def sysctl(name, value):
+    write("/proc/sys/" + name.replace(".", "/"), value)
 
 
 def tap(name="tap0", address=HOST, address6=HOST6):
@@ -97,6 +102,21 @@ def fetch_lines(url):
         if name and not line.startswith("#"):
             values[name] = float(value)
     return values
+
+
+def wait_for_port(address, port, guest=None, timeout=20.0):
+    """Waits until a TCP connection is accepted; meanwhile reads the guest's console, so that it cannot fill up."""
+    deadline = time.monotonic() + timeout
+    while True:
+        if guest:
+            guest.read(0.0)
+        try:
+            socket.create_connection((address, port), 1.0).close()
+            return
+        except OSError as why:
+            if time.monotonic() > deadline or (guest and guest.process.poll() is not None):
+                raise OSError("nobody serves %s port %d: %s\n%s" % (address, port, why, guest.console if guest else "")) from None
+        time.sleep(0.02)
 
 
 def wait_for(condition, timeout, what):

@@ -5,6 +5,7 @@ A point fails when it raises; assert with a message is the usual way. `run()` pr
 that a script that dies on the way is seen.
 """
 import os
+import subprocess
 import sys
 import traceback
 
@@ -30,6 +31,16 @@ def demo(name, suffix=".kvm"):
 
 def image(name):
     return os.path.join(build, "test/guest", name + ".kvm")
+
+
+def host_program(name):
+    """A guest program built by the host's compiler, to compare with."""
+    program, code = os.path.join(build, "test/guest", os.path.basename(name) + ".host"), os.path.join(source, "test/guest", name + ".c")
+    if not os.path.exists(program) or os.path.getmtime(program) < os.path.getmtime(code):
+        new = "%s.%d" % (program, os.getpid())
+        subprocess.run([os.environ.get("CC", "cc"), "-O2", "-D_GNU_SOURCE", "-I", source, "-o", new, code, "-lpthread"], check=True)
+        os.rename(new, program)
+    return program
 
 
 def note(text):

@@ -1,0 +1,96 @@
+#!/usr/bin/env -S python3 -B
+# SPDX-License-Identifier: MIT
+# test/run: timeout=420 machines=q35,microvm
+"""test/guest/load.py -- 100,000 connections to httpd, ended in every way there is, and nothing is left of them.
+
+Counters of memory, of lwIP's pools and of its connections are read from /proc through httpd itself, before and
+after; a first few thousand connections come before the first reading, so that what is kept for good is there.
+"""
+import os
+import re
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+import machine  # noqa: E402
+import net  # noqa: E402
+import tap  # noqa: E402
+
+CONNECTIONS, WARM_UP, AT_ONCE = 100000, 4000, 64
+SETTLE = 150.0  # longer than TIME_WAIT
+
+net.enter()
+net.sysctl("net.ipv4.ip_local_port_range", "1024 65000")
+net.sysctl("net.ipv4.tcp_tw_reuse", "1")
+LOAD = tap.host_program("lib/load")
+GUEST = machine.Guest(tap.demo("httpd"), "ip=%s/%d" % (net.GUEST, net.BITS), tap.machine, tap.accel,
+                      devices=machine.nic(tap.machine, net.tap()) + machine.rng(tap.machine))
+readings = {}
+
+
+def load(count):
+    """Runs the load. Returns its counts."""
+    done = subprocess.run([LOAD, net.GUEST, "80", str(count), str(AT_ONCE)], capture_output=True, text=True, timeout=300)
+    GUEST.read(0.0)
+    tap.note(done.stdout + done.stderr)
+    counts = re.match(r"answered (\d+) reset (\d+) failed (\d+)", done.stdout)
+    assert counts, "the load ended with %d: %s" % (done.returncode, GUEST.console[-2000:])
+    return [int(n) for n in counts.groups()]
+
+
+def counters():
+    """Every number that must come back: lwIP's pools and connections, and free memory in KiB."""
+    found = {}
+    for line in net.curl("http://%s/proc/net/lwip" % net.GUEST).decode().splitlines():
+        words = line.split()
+        if len(words) >= 2 and words[1].isdigit():
+            found[words[0].rstrip(":")] = int(words[1])
+    memory = net.curl("http://%s/proc/meminfo" % net.GUEST).decode()
+    found["MemFree"] = int(re.search(r"MemFree:\s+(\d+)", memory).group(1))
+    assert len(found) > 3, found
+    return found
+
+
+def settled():
+    """The counters once nothing of the load moves any more."""
+    deadline, last = time.monotonic() + SETTLE, None
+    while time.monotonic() < deadline:
+        now = counters()
+        if now == last and now == readings.get("before", now):
+            return now
+        last = now
+        time.sleep(2.0)
+    return last
+
+
+@tap.point("a first %d connections" % WARM_UP)
+def warm_up():
+    net.wait_for_port(net.GUEST, 80, GUEST)
+    assert load(WARM_UP)[2] == 0
+    readings["before"] = settled()
+
+
+@tap.point("%d connections, each answered or reset" % CONNECTIONS)
+def many():
+    answered, reset, failed = load(CONNECTIONS)
+    assert failed == 0 and answered + reset == CONNECTIONS, "%d failed" % failed
+
+
+@tap.point("pools, connections and memory are back where they were")
+def back():
+    after = settled()
+    moved = {k: (v, after.get(k)) for k, v in readings["before"].items() if after.get(k) != v}
+    assert not moved, "before and after: %s" % moved
+
+
+@tap.point("and the server serves")
+def serves():
+    assert len(net.curl("http://%s/bench.html" % net.GUEST)) == 612
+
+
+try:
+    tap.run()
+finally:
+    tap.note(GUEST.console[-2000:])
+    GUEST.kill()
