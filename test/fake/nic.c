@@ -220,10 +220,11 @@ static void settle(struct fake_nic_config *c, unsigned n)
 
 int nic_open(unsigned n, struct nic_info *info)
 {
-	struct device *d = &device[n];
+	struct device *d;
 
 	if (n >= FAKE_NICS || fake_nic[n].absent)
 		return -ERR_NODEV;
+	d = &device[n];
 	if (fake_nic[n].open_error)
 		return fake_nic[n].open_error;
 	if (d->open)

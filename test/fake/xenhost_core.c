@@ -3,9 +3,12 @@
  * What the core's log and page allocator need of the rest of the core, for programs that test xen/ without threads.
  */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "core/core.h"
 #include "core/x86/gate.h"
+#include "test/fake/fake.h"
+#include "test/fake/xenhost.h"
 
 struct thread *thread_self(void)
 {
@@ -27,4 +30,9 @@ int gate_map(uintptr_t addr, size_t len, unsigned perm)
 {
 	(void)addr, (void)len, (void)perm;
 	return 0;
+}
+
+void fake_wrong(const char *fmt, ...)
+{
+	xenhost_wrong("%s", fmt);
 }
