@@ -16,6 +16,7 @@
  */
 #include "kvm/steer.h"
 
+#include "core/core.h"
 #include "core/plat.h"
 #include "core/x86/cpu.h"
 #include "core/x86/gate.h"
@@ -28,12 +29,12 @@
 #define PM_HZ 3579545u
 #define PM_MASK 0xffffffu
 
-#define PIT_DATA 0x42u
+#define PIT_DATA 0x42u    /* stays open; its command port does not */
 #define PIT_COMMAND 0x43u
 #define PIT_HZ 1193182u
 #define PIT_MASK 0xffffu
+#define PIT_TRIES 10u
 #define PIT_RATE_2 0xb4u  /* channel 2, both bytes, mode 2: count down from 65536 for ever */
-#define PIT_LATCH_2 0x80u
 
 /* Before anything is known the TSC is taken to be faster than any real one: time runs slow at first, and then only has to hurry. */
 #define GUESS_HZ (5 * NS_PER_S)
@@ -48,9 +49,9 @@
 /* Fewer ticks of the reference than this tell no rate. */
 #define TICKS_MIN 8u
 
-/* Sleeps for the machine without a reference, in ns. Their difference is free of what falling asleep costs. */
-#define NAP_SHORT 200000u
-#define NAP_LONG 2000000u
+/* Sleeps for the machine without a reference. */
+#define NAP_NS 4000000u
+#define NAPS 3u
 
 struct pair {
 	uint64_t tsc;
@@ -87,16 +88,28 @@ static uint64_t line(uint64_t tsc)
 	return from_ns + (uint64_t)((unsigned __int128)(tsc - from_tsc) * slope >> 32);
 }
 
+/*
+ * The PIT tells its counter in two bytes, low and high by turns, and without a command from its other port it goes on
+ * counting between them. Two readings with the same high byte and a low one that fell are from before the next borrow.
+ */
+static uint32_t read_pit(void)
+{
+	uint32_t low, high, low_after, high_after;
+	unsigned tries = 0;
+
+	do {
+		low = inb(PIT_DATA);
+		high = inb(PIT_DATA);
+		low_after = inb(PIT_DATA);
+		high_after = inb(PIT_DATA);
+	} while ((high != high_after || low_after > low) && ++tries < PIT_TRIES);
+	return low | high << 8;
+}
+
 /* The counter, made to count up. */
 static uint32_t read_counter(void)
 {
-	uint32_t low;
-
-	if (kind == PM_TIMER)
-		return inl(PM_PORT) & PM_MASK;
-	outb(PIT_COMMAND, PIT_LATCH_2);
-	low = inb(PIT_DATA);
-	return -(low | (uint32_t)inb(PIT_DATA) << 8) & PIT_MASK;
+	return kind == PM_TIMER ? inl(PM_PORT) & PM_MASK : -read_pit() & PIT_MASK;
 }
 
 /* Reads TSC and counter as one: the tightest of three tries, because the host may hold us up between the two. */
@@ -146,31 +159,25 @@ static void choose(void)
 		kind = NONE;
 }
 
-/* TSC ticks that a sleep of ns takes, at the least of some tries. */
-static uint64_t sleep_ticks(uint32_t ns)
+/*
+ * No reference: a few sleeps, once, of which the shortest counts. Waking up takes its time, so the clock is slow by a percent or
+ * so, which is said. With TSC deadlines not even that can be measured, and a tick stays a nanosecond.
+ */
+static void measure_by_sleeping(void)
 {
 	uint64_t best = UINT64_MAX, start, took;
 	unsigned i;
 
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < NAPS && !gate_deadline_mode(); i++) {
 		start = cpu_tsc();
-		gate_wait(gate_deadline_mode() ? start + ns : ns);
+		gate_wait(NAP_NS);
 		took = cpu_tsc() - start;
 		best = took < best ? took : best;
 	}
-	return best;
-}
-
-/* No reference: some milliseconds of sleep, once. With TSC deadlines even those teach nothing, and a tick stays a nanosecond. */
-static void measure_by_sleeping(void)
-{
-	uint64_t shorter = sleep_ticks(NAP_SHORT), longer = sleep_ticks(NAP_LONG);
-
-	rate = 1ull << 32;
-	if (!gate_deadline_mode() && longer > shorter)
-		rate = scale(NAP_LONG - NAP_SHORT, 1ull << 32, longer - shorter);
+	rate = i ? scale(NAP_NS, 1ull << 32, best) : 1ull << 32;
 	slope = rate;
 	check = UINT64_MAX;
+	log_line(LOG_WARN, "clock: nothing tells the rate of the TSC, taken to be %lu kHz", (unsigned long)scale(1000000, 1ull << 32, rate));
 }
 
 void steer_start(void)

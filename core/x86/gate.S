@@ -416,7 +416,9 @@ ports_open:
 	.byte 0xff
 /* After it: debug console e9, debug exit f4-f7, serial 2f8 and 3f8, exit 501, ACPI power management 600-60f. */
 ports_sealed:
-	.fill 0x1d, 1, 0xff
+	.fill 8, 1, 0xff
+	.byte 0xfb
+	.fill 0x1c - 8, 1, 0xff
 	.byte 0xfd, 0x0f
 	.fill 0x5f - 0x1f, 1, 0xff
 	.byte 0
