@@ -3,7 +3,7 @@
  * Test points for programs that stand on core's headers alone: TAP by fmt.c on the console.
  *
  * A contract test is the same source on every platform. It defines core_main(), which calls check() and
- * ends with check_done(). The machine's command line may say `seed=N`; it is printed in any case.
+ * ends with check_done(). The machine's command line may say PITH_SEED=N; it is printed in any case.
  */
 #ifndef TEST_CONTRACT_CHECK_H
 #define TEST_CONTRACT_CHECK_H
@@ -79,9 +79,9 @@ __attribute__((unused)) static void check_seed(void)
 {
 	char text[24];
 
-	if (option_get("seed", text, sizeof(text)) < 0 || fmt_number(text, UINT64_MAX, &check_state) < 0)
+	if (option_get("PITH_SEED", text, sizeof(text)) < 0 || fmt_number(text, UINT64_MAX, &check_state) < 0)
 		plat_random(&check_state, sizeof(check_state));
-	check_say("# seed=%llu", (unsigned long long)check_state);
+	check_say("# PITH_SEED=%llu", (unsigned long long)check_state);
 }
 
 /* Computes until the clock says so, without giving anybody a turn. */

@@ -218,13 +218,13 @@ static void test_timer(void)
 /* ---- The guard page ---- */
 
 static struct gate_frame frame;
-static char *lowest; /* that the recursion has reached */
+static uintptr_t lowest; /* that the recursion has reached */
 
 /* Runs on the stack that trap_catch() lends: what ran before is lost. */
 static void caught(void)
 {
 	check(frame.vector == 14, "running off a stack is a page fault");
-	check(frame.cr2 <= (uintptr_t)lowest && (uintptr_t)lowest - frame.cr2 < 2 * PAGE_SIZE, "at its end, not further down");
+	check(frame.cr2 <= lowest && lowest - frame.cr2 < 2 * PAGE_SIZE, "at its end, not further down");
 	check_done();
 }
 
@@ -232,7 +232,7 @@ static __attribute__((noinline)) unsigned recurse(unsigned depth)
 {
 	volatile char mine[256];
 
-	lowest = (char *)&mine[0];
+	lowest = (uintptr_t)mine;
 	mine[0] = (char)depth;
 	return depth ? recurse(depth - 1) + (unsigned)mine[0] : 0;
 }
