@@ -7,7 +7,9 @@
  * jumps, but only upwards. What malloc() trims off the end goes back to the core; a region that was left is not returned to.
  */
 #include <errno.h>
+#include <malloc.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "core/core.h"
@@ -97,4 +99,18 @@ void *sbrk(ptrdiff_t change)
 	old = brk; /* only now: it may have jumped */
 	brk += change;
 	return old;
+}
+
+/* newlib has memalign() only. */
+int posix_memalign(void **p, size_t align, size_t size)
+{
+	void *got;
+
+	if (align < sizeof(void *) || (align & (align - 1)))
+		return EINVAL;
+	got = memalign(align, size);
+	if (!got)
+		return ENOMEM;
+	*p = got;
+	return 0;
 }

@@ -6,6 +6,8 @@
  * read or write, keep the position. A file that has a size has a position; two threads that read through it take turns, so that each
  * byte is read by one of them, as Linux does it.
  */
+#include "libc-glue/io.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -15,7 +17,6 @@
 #include <unistd.h>
 
 #include "core/plat.h"
-#include "libc-glue/glue.h"
 
 typedef ssize_t mover(struct fd_file *f, const struct iovec *v, int nv, off_t at);
 
@@ -74,8 +75,7 @@ static ssize_t move_on(mover *m, struct fd_file *f, bool writing, const struct i
 	return n;
 }
 
-/* at: FD_HERE for the file's own position. */
-static ssize_t move_checked(struct fd_file *f, bool writing, const struct iovec *v, int nv, off_t at)
+ssize_t io_move(struct fd_file *f, bool writing, const struct iovec *v, int nv, off_t at)
 {
 	ssize_t sum = vector_length(v, nv);
 	mover *m = find_mover(f, writing);
@@ -99,7 +99,7 @@ static ssize_t transfer(int fd, bool writing, const struct iovec *v, int nv, off
 	f = fd_get(fd);
 	if (!f)
 		return fd_result(-EBADF);
-	n = move_checked(f, writing, v, nv, at);
+	n = io_move(f, writing, v, nv, at);
 	fd_put(f);
 	if (n == -EPIPE && writing)
 		raise(SIGPIPE);

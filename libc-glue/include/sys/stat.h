@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* newlib's <sys/stat.h> and what it hides from targets that it does not know. */
+#ifndef PITH_SYS_STAT_H
+#define PITH_SYS_STAT_H
+
+#include_next <sys/stat.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+int lstat(const char *__restrict path, struct stat *__restrict st);
+int mknod(const char *path, mode_t mode, dev_t dev);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
