@@ -36,8 +36,8 @@ struct peer {
 
 static char buffer[BUFFER];
 static int epoll_fd;
-static struct peer *listeners[2]; /* of TCP */
-static unsigned listener_count;
+static struct peer *services[4]; /* the sockets that are there from the start */
+static unsigned service_count;
 static bool paused; /* the listeners are not waited for */
 static volatile sig_atomic_t stop;
 
@@ -74,8 +74,9 @@ static void pause_listeners(bool on)
 {
 	unsigned i;
 
-	for (i = 0; i < listener_count && paused != on; i++)
-		watch(listeners[i], EPOLL_CTL_MOD, on ? 0 : EPOLLIN);
+	for (i = 0; i < service_count && paused != on; i++)
+		if (services[i]->kind == LISTEN)
+			watch(services[i], EPOLL_CTL_MOD, on ? 0 : EPOLLIN);
 	paused = on;
 }
 
@@ -233,8 +234,7 @@ static int serve(int family, int type, uint16_t port)
 		close(fd);
 		return -1;
 	}
-	if (type == SOCK_STREAM)
-		listeners[listener_count++] = p;
+	services[service_count++] = p;
 	return 0;
 }
 
@@ -249,6 +249,10 @@ static void loop(void)
 			pause_listeners(false);
 		for (i = 0; i < n; i++)
 			handle(ev[i].data.ptr, ev[i].events);
+	}
+	while (service_count) {
+		close(services[--service_count]->fd);
+		free(services[service_count]);
 	}
 }
 
