@@ -40,6 +40,7 @@ static uint64_t last;   /* the latest answer */
 static uint64_t epoch;  /* calendar time at clock_now() == 0; 0: unknown */
 static uint64_t rate;   /* EXACT: ns a tick, in 2^-32 */
 static bool calendar_read;
+static bool deadlines;  /* gate_deadline_mode(), which asks CPUID */
 
 /* Where nothing writes the page, or not soundly, there is no kvmclock. With one vCPU "stable" is no need of ours but a sign that the host's TSC is. */
 static bool start_kvmclock(void)
@@ -76,6 +77,7 @@ void clock_start(void)
 {
 	uint64_t told;
 
+	deadlines = gate_deadline_mode();
 	if (start_kvmclock())
 		return;
 	told = told_rate();
@@ -128,7 +130,7 @@ uint64_t clock_timer(uint64_t deadline)
 
 	if (deadline == PLAT_FOREVER)
 		return 0;
-	if (gate_deadline_mode())
+	if (deadlines)
 		return deadline_tsc(deadline);
 	now = clock_now();
 	left = deadline > now ? deadline - now : 1;

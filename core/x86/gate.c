@@ -18,15 +18,16 @@
 #define SHIFT_2M 21
 #define SHIFT_1G 30
 
-/* Gives the gate one page to make the table that is missing on the way to addr's 4 KiB leaf. */
-static int add_table(uintptr_t addr)
+/* Gives the gate one page to make the table that is missing on the way to addr's leaf. */
+static int add_table(uintptr_t addr, unsigned shift)
 {
 	void *page = mmu_spare();
-	long rc;
+	long rc = -ERR_NOENT;
 
 	if (!page)
 		return -ERR_NOMEM;
-	rc = gate_call(GATE_CALL_TABLE, addr, SHIFT_2M, (uintptr_t)page);
+	if (shift == SHIFT_4K)
+		rc = gate_call(GATE_CALL_TABLE, addr, SHIFT_2M, (uintptr_t)page);
 	if (rc == -ERR_NOENT)
 		rc = gate_call(GATE_CALL_TABLE, addr, SHIFT_1G, (uintptr_t)page);
 	return (int)rc;
@@ -36,8 +37,8 @@ static long set_leaf(uintptr_t addr, unsigned shift, unsigned perm)
 {
 	long rc = gate_call(GATE_CALL_MAP, addr, shift, perm);
 
-	while (rc == -ERR_NOENT && shift == SHIFT_4K) {
-		rc = add_table(addr);
+	while (rc == -ERR_NOENT) {
+		rc = add_table(addr, shift);
 		if (!rc)
 			rc = gate_call(GATE_CALL_MAP, addr, shift, perm);
 	}

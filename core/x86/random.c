@@ -32,43 +32,51 @@ static unsigned bits;
 /* A generator that is broken repeats itself, or gives all ones (seen on CPUs after a suspend). */
 static uint64_t last_word;
 
-static uint32_t rotate(uint32_t v, unsigned n)
+/* A row of the 4 by 4 state: the four quarter rounds of a round are done at once, on rows. */
+typedef uint32_t row __attribute__((vector_size(16)));
+
+static row rotate(row v, int n)
 {
 	return v << n | v >> (32 - n);
 }
 
-/* §2.1 */
-static void quarter_round(uint32_t *s, unsigned a, unsigned b, unsigned c, unsigned d)
+/* §2.1, in each of the four columns */
+static inline __attribute__((always_inline)) void quarter_rounds(row *s)
 {
-	s[a] += s[b];
-	s[d] = rotate(s[d] ^ s[a], 16);
-	s[c] += s[d];
-	s[b] = rotate(s[b] ^ s[c], 12);
-	s[a] += s[b];
-	s[d] = rotate(s[d] ^ s[a], 8);
-	s[c] += s[d];
-	s[b] = rotate(s[b] ^ s[c], 7);
+	s[0] += s[1];
+	s[3] = rotate(s[3] ^ s[0], 16);
+	s[2] += s[3];
+	s[1] = rotate(s[1] ^ s[2], 12);
+	s[0] += s[1];
+	s[3] = rotate(s[3] ^ s[0], 8);
+	s[2] += s[3];
+	s[1] = rotate(s[1] ^ s[2], 7);
+}
+
+/* Turns rows 1 to 3 so that the diagonals stand in columns, or, with 3, 2, 1, back. */
+static inline __attribute__((always_inline)) void turn(row *s, const int a, const int c)
+{
+	s[1] = a == 1 ? __builtin_shufflevector(s[1], s[1], 1, 2, 3, 0) : __builtin_shufflevector(s[1], s[1], 3, 0, 1, 2);
+	s[2] = __builtin_shufflevector(s[2], s[2], 2, 3, 0, 1);
+	s[3] = c == 3 ? __builtin_shufflevector(s[3], s[3], 3, 0, 1, 2) : __builtin_shufflevector(s[3], s[3], 1, 2, 3, 0);
 }
 
 void random_block(const uint32_t k[8], uint32_t counter, const uint32_t nonce[3], uint32_t out[16])
 {
-	const uint32_t start[BLOCK] = { 0x61707865, 0x3320646e, 0x79622d32, 0x6b206574, k[0], k[1], k[2], k[3],
-		k[4], k[5], k[6], k[7], counter, nonce[0], nonce[1], nonce[2] };
+	const row start[4] = { { 0x61707865, 0x3320646e, 0x79622d32, 0x6b206574 }, { k[0], k[1], k[2], k[3] },
+		{ k[4], k[5], k[6], k[7] }, { counter, nonce[0], nonce[1], nonce[2] } };
+	row s[4] = { start[0], start[1], start[2], start[3] };
 	unsigned i;
 
-	__builtin_memcpy(out, start, sizeof start);
 	for (i = 0; i < 10; i++) {
-		quarter_round(out, 0, 4, 8, 12);
-		quarter_round(out, 1, 5, 9, 13);
-		quarter_round(out, 2, 6, 10, 14);
-		quarter_round(out, 3, 7, 11, 15);
-		quarter_round(out, 0, 5, 10, 15);
-		quarter_round(out, 1, 6, 11, 12);
-		quarter_round(out, 2, 7, 8, 13);
-		quarter_round(out, 3, 4, 9, 14);
+		quarter_rounds(s);
+		turn(s, 1, 3);
+		quarter_rounds(s);
+		turn(s, 3, 1);
 	}
-	for (i = 0; i < BLOCK; i++)
-		out[i] += start[i];
+	for (i = 0; i < 4; i++)
+		s[i] += start[i];
+	__builtin_memcpy(out, s, sizeof s);
 }
 
 /* The next key is the head of this key's stream. The compiler must not think the old one unused. */
