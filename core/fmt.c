@@ -9,6 +9,7 @@
 #include "core/core.h"
 #include "core/err.h"
 
+/* Where text goes. `len` runs on past the end of the buffer: it is the answer, and also tells where the cut is. */
 struct out {
 	char *buf;
 	size_t size;
@@ -23,6 +24,7 @@ struct spec {
 	char letter;
 };
 
+/* The only place that writes. The last byte is kept for the NUL; a size of 0 leaves room for nothing. */
 static void put(struct out *o, char c)
 {
 	if (o->len + 1 < o->size)
@@ -30,19 +32,23 @@ static void put(struct out *o, char c)
 	o->len++;
 }
 
+/* n may be negative: a text that is wider than its field needs no padding, and callers need not look. */
 static void pad(struct out *o, char c, int n)
 {
 	for (; n > 0; n--)
 		put(o, c);
 }
 
+/*
+ * The precision bounds what is read, not only what is printed: "%.*s" is how bytes from a ring or a
+ * packet are shown, which have no NUL. A NULL is a mistake, but a log line is no place to die from it.
+ */
 static void put_string(struct out *o, const struct spec *s, const char *text)
 {
 	int len = 0;
 
 	if (!text)
 		text = "(null)";
-	/* The precision bounds what is read too: the text then needs no NUL. */
 	while ((s->precision < 0 || len < s->precision) && text[len])
 		len++;
 	pad(o, ' ', s->left ? 0 : s->width - len);
@@ -51,7 +57,7 @@ static void put_string(struct out *o, const struct spec *s, const char *text)
 	pad(o, ' ', s->left ? s->width - len : 0);
 }
 
-/* The digits of v, last one first; none for 0. Returns how many. */
+/* The digits of v, last one first; none for 0, whose one digit comes from the least precision of 1. Returns how many. */
 static int digits_of(char *digits, uint64_t v, unsigned base, const char *alphabet)
 {
 	int n = 0;
@@ -61,7 +67,10 @@ static int digits_of(char *digits, uint64_t v, unsigned base, const char *alphab
 	return n;
 }
 
-/* [blanks] prefix [zeros] digits [blanks]; the prefix is a sign or 0x. */
+/*
+ * [blanks] prefix [zeros] digits [blanks]; the prefix is a sign or 0x. Zeros come from the precision,
+ * or fill the field where the flag 0 asks for it: then they stand behind the prefix, blanks would stand before it.
+ */
 static void put_number(struct out *o, const struct spec *s, const char *prefix, unsigned base, uint64_t v)
 {
 	char digits[20]; /* 2^64 has 20 */
@@ -72,7 +81,7 @@ static void put_number(struct out *o, const struct spec *s, const char *prefix, 
 
 	if (zeros < 0)
 		zeros = 0;
-	/* A precision or a minus sign turns the flag 0 off (C11 7.21.6.1). */
+	/* A precision or a minus sign turns the flag 0 off (C11 7.21.6.1 p6). */
 	if (s->zero && !s->left && s->precision < 0 && s->width > plen + zeros + n)
 		zeros = s->width - plen - n;
 	blanks = s->width - plen - zeros - n;
@@ -91,11 +100,15 @@ static void put_signed(struct out *o, const struct spec *s, int64_t v)
 	put_number(o, s, v < 0 ? "-" : "", 10, v < 0 ? -(uint64_t)v : (uint64_t)v);
 }
 
-/* `args` is a pointer so that every reader goes on where the last one stopped. */
+/*
+ * The arguments, in a struct: a va_list is an array type here, which a function cannot be given a
+ * pointer to in a portable way, and every reader must go on where the last one stopped.
+ */
 struct args {
 	va_list ap;
 };
 
+/* What is narrower than int comes as int (C11 6.5.2.2 p6); on x86-64 size_t and long are the same, so z is l. */
 static int64_t get_signed(struct args *a, int longs)
 {
 	return longs == 0 ? va_arg(a->ap, int) : longs == 1 ? va_arg(a->ap, long) : va_arg(a->ap, long long);
@@ -106,7 +119,7 @@ static uint64_t get_unsigned(struct args *a, int longs)
 	return longs == 0 ? va_arg(a->ap, unsigned) : longs == 1 ? va_arg(a->ap, unsigned long) : va_arg(a->ap, unsigned long long);
 }
 
-/* A width or precision: digits or *. Cut where no line of ours is that wide. */
+/* A width or precision: digits or *. Digits stop counting where no line of ours is that wide, before they can overflow. */
 static int get_count(const char **f, struct args *a)
 {
 	int n = 0;
@@ -120,7 +133,10 @@ static int get_count(const char **f, struct args *a)
 	return n;
 }
 
-/* Reads what is behind a %. */
+/*
+ * Reads what is behind a %, up to the letter, which may be the NUL where a format ends too early: that
+ * is no conversion and ends everything. A negative precision from a * counts as none (C11 7.21.6.1 p5).
+ */
 static struct spec get_spec(const char **f, struct args *a)
 {
 	struct spec s = { .precision = -1 };
@@ -130,7 +146,7 @@ static struct spec get_spec(const char **f, struct args *a)
 		s.zero |= **f == '0';
 	}
 	s.width = get_count(f, a);
-	if (s.width < 0) { /* a negative * is a minus sign and a width */
+	if (s.width < 0) { /* from a *: a minus sign and a width, which is cut before it is negated */
 		s.left = true;
 		s.width = s.width > -100000 ? -s.width : 100000;
 	}
@@ -179,6 +195,10 @@ static bool convert(struct out *o, const struct spec *s, struct args *a)
 	}
 }
 
+/*
+ * No floating point: the core must work before and without a C library, and there is nothing in it
+ * that is not counted in whole units.
+ */
 int fmt_vformat(char *buf, size_t size, const char *fmt, va_list ap)
 {
 	struct out o = { buf, size, 0 };
@@ -218,7 +238,12 @@ int fmt_format(char *buf, size_t size, const char *fmt, ...)
 	return n;
 }
 
-/* ---- Numbers from text ---- */
+/*
+ * ---- Numbers from text ----
+ *
+ * Strict, since a number that is half understood is worse than an error: no blanks, no sign, no
+ * octal, nothing behind the unit, and no value that wraps on the way.
+ */
 
 /* The value of a digit, 255 for what is none in any base. */
 static unsigned digit_value(char c)
@@ -232,6 +257,7 @@ static unsigned digit_value(char c)
 	return 255;
 }
 
+/* Units are powers of 1024, as memory is counted. 0: no unit. */
 static unsigned suffix_shift(char c)
 {
 	switch (c) {
@@ -259,7 +285,7 @@ int fmt_number(const char *s, uint64_t max, uint64_t *value)
 	for (; digit_value(*p) < base; p++) {
 		unsigned d = digit_value(*p);
 
-		if (v > (UINT64_MAX - d) / base)
+		if (v > (UINT64_MAX - d) / base) /* v * base + d would wrap */
 			return -ERR_INVAL;
 		v = v * base + d;
 	}
@@ -268,6 +294,7 @@ int fmt_number(const char *s, uint64_t max, uint64_t *value)
 	shift = suffix_shift(*p);
 	if (shift)
 		p++;
+	/* The limit is shifted down, not the value up: so the comparison itself cannot wrap. */
 	if (*p != '\0' || v > max >> shift)
 		return -ERR_INVAL;
 	*value = v << shift;

@@ -14,11 +14,15 @@
 #include "core/core.h"
 #include "core/plat.h"
 
-/* What a busy thread may do before devices get their turn. */
+/*
+ * What a busy thread may do before devices get their turn. 1 ms bounds what a packet waits for a
+ * program that computes between calls; 64 calls bound what queues up behind one that calls
+ * without rest, a quarter of a receive ring of 256.
+ */
 #define BREATHE_NS 1000000u
 #define BREATHE_CALLS 64u
 
-static struct poller *first, **last = &first;
+static struct poller *first, **last = &first; /* in the order in which they were added */
 static bool polling;           /* a poller or a timer is running */
 static unsigned calls;         /* of loop_due() since the last poll */
 static uint64_t polled;        /* plat_now() at the last poll */
@@ -35,15 +39,21 @@ bool loop_polling(void)
 	return polling;
 }
 
+/*
+ * Pollers run lwIP and call back into the C library's code, which may come here again by way of
+ * loop_breathe() or a yield. A device's code is never entered twice: the inner call does nothing,
+ * and the outer one goes on with what there is.
+ */
 bool loop_poll(void)
 {
 	bool did = false;
 
-	if (polling) /* a poller called something that breathes */
+	if (polling)
 		return false;
 	polling = true;
 	for (struct poller *p = first; p; p = p->next)
-		did |= p->poll();
+		did |= p->poll(); /* every one: a busy network must not keep the disk waiting */
+	/* Timers come last and see the time after the pollers, so that what was received can still cancel a timeout. */
 	polled = plat_now();
 	calls = 0;
 	did |= timer_next() <= polled;
@@ -52,7 +62,10 @@ bool loop_poll(void)
 	return did;
 }
 
-/* Returns true when a poller has work: then the others need not be asked, the next poll is now. */
+/*
+ * Step 2. Returns true when a poller has work: then the others need not be armed, the next poll is
+ * now. Those that were stay armed, which costs at most an interrupt that finds nothing to do.
+ */
 static bool arm(void)
 {
 	for (struct poller *p = first; p; p = p->next)
@@ -61,22 +74,29 @@ static bool arm(void)
 	return false;
 }
 
+/*
+ * Runs on the stack of the thread that blocked last. It returns as soon as a thread can run: what
+ * else there is to poll is polled when that thread blocks or breathes.
+ */
 void loop_idle(bool (*runnable)(void))
 {
 	while (!runnable()) {
 		if (loop_poll() || arm())
 			continue;
+		/* Threads are made ready by threads, timers and pollers. With pollers one cannot know; without any of them it is over. */
 		if (!first && timer_next() == PLAT_FOREVER)
 			log_panic("loop: every thread waits, and nothing is left that could wake one");
 		plat_wait(timer_next());
 	}
 }
 
+/* The count is looked at first: reading the clock costs more than all the rest. */
 bool loop_due(void)
 {
 	return ++calls >= BREATHE_CALLS || plat_now() - polled >= BREATHE_NS;
 }
 
+/* A yield, not only a poll: threads that the poll makes ready have waited as long as the devices have. */
 void loop_breathe(void)
 {
 	if (!polling && loop_due())

@@ -9,11 +9,13 @@
 #include "core/err.h"
 #include "core/plat.h"
 
-/* What unquote() returns beside characters, which are 0 to 255. */
+/* What unquote() returns beside characters, which are 1 to 255: there is no way to write a NUL. */
 #define WORD_END (-1)
 #define BAD_QUOTE (-2)
 
-/* Where a reader is. */
+/*
+ * Where a reader is. It is copied freely: to look ahead is to read with a copy and to keep or drop it.
+ */
 struct cursor {
 	const char *at;
 	char quote; /* ' or " inside such a pair, else 0 */
@@ -24,13 +26,21 @@ static bool blank(char c)
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-/* A backslash takes what follows as it is; between double quotes only in front of these. */
+/*
+ * A backslash takes what follows as it is; between double quotes only in front of what a shell would
+ * else act on (POSIX.1-2017, Shell Command Language, 2.2.3), so that Windows paths and regular
+ * expressions survive. We expand no $ and no `, but a line that was quoted for a shell has them escaped.
+ */
 static bool escapes(char quote, char next)
 {
 	return quote == 0 || next == '"' || next == '\\' || next == '$' || next == '`';
 }
 
-/* The next character of the word, without its quotes. */
+/*
+ * The next character of the word, without its quotes. WORD_END leaves the cursor on the blank or NUL
+ * behind the word, and comes again when asked again. A quote may begin and end anywhere in a word;
+ * in the other kind of quotes it is a character like others.
+ */
 static int unquote(struct cursor *c)
 {
 	for (;;) {
@@ -63,13 +73,17 @@ static bool next_word(struct cursor *c)
 	return *c->at != '\0';
 }
 
+/*
+ * The words are written over the line from each word's own beginning. A word never grows: each
+ * character that comes out was at least one that went in. So the writer is never ahead of the reader, and the NUL
+ * finds room where a quote, the blank behind the word, or the line's own NUL was.
+ */
 int option_split(char *line, char **argv, size_t max)
 {
 	struct cursor c = { line, 0 };
 	size_t words = 0;
 
 	while (next_word(&c)) {
-		/* Written over the word itself: quotes only make it shorter, and its end or the blank behind it has room for the NUL. */
 		char *start = line + (c.at - line), *out = start;
 		int ch;
 
@@ -87,13 +101,13 @@ int option_split(char *line, char **argv, size_t max)
 	return (int)words;
 }
 
-/* Reads on to the end of the word; whether what it read is exactly `--`. */
+/* Whether the word is exactly `--`; a quoted one is one too, as for every program. The caller's cursor stays where it is. */
 static bool is_separator(struct cursor c)
 {
 	return unquote(&c) == '-' && unquote(&c) == '-' && unquote(&c) == WORD_END;
 }
 
-/* Whether the word begins with key and an equals sign; then the cursor is behind that. */
+/* Whether the word begins with key and an equals sign; then the cursor is behind that, else where it was. */
 static bool take_key(struct cursor *c, const char *key)
 {
 	struct cursor try = *c;
@@ -107,7 +121,7 @@ static bool take_key(struct cursor *c, const char *key)
 	return true;
 }
 
-/* Copies the rest of the word, cut at size. Returns its whole length. */
+/* Copies the rest of the word, cut at size. Returns its whole length. A quote that is never closed ends with the line. */
 static int take_value(struct cursor *c, char *buf, size_t size)
 {
 	size_t len = 0;
@@ -123,6 +137,10 @@ static int take_value(struct cursor *c, char *buf, size_t size)
 	return (int)len;
 }
 
+/*
+ * Reads the whole line each time: it is short, asked for a dozen times at boot, and nothing needs to
+ * be kept. The last one wins, so that whoever starts an image can add to a line that came with it.
+ */
 int option_get(const char *key, char *buf, size_t size)
 {
 	struct cursor c = { plat_cmdline(), 0 };

@@ -17,13 +17,16 @@
 
 #define RANGES_MAX 32u
 
-/* A run of free pages. */
+/*
+ * A run of free pages, in the first of them. Runs never touch: freeing joins them, so two neighbours
+ * always have a used page between them, and r is at most half the pages.
+ */
 struct run {
 	struct run *left, *right; /* lower and higher addresses */
 	uint64_t priority;        /* never below that of a child */
 	size_t n;                 /* pages */
 	size_t longest;           /* the greatest n of this node and all below */
-	uintptr_t check;
+	uintptr_t check;          /* of the fields that say what is free: see checked() */
 };
 
 static struct {
@@ -34,6 +37,10 @@ static unsigned ranges;
 static struct run *root;
 static size_t total, unused;
 
+/*
+ * Not a secret, and no protection against somebody who wants to forge it: what it finds is a program
+ * that uses memory after it was freed, before that becomes an overlap of two owners.
+ */
 static uintptr_t check_word(const struct run *r)
 {
 	return (uintptr_t)r ^ ((uintptr_t)r->n << 20) ^ (uintptr_t)r->priority ^ 0x70697468u;
@@ -57,7 +64,7 @@ static size_t longest(const struct run *r)
 	return r ? r->longest : 0;
 }
 
-/* Makes a node right again after its n or its children have changed. */
+/* Makes a node right again after its n or its children have changed. Whoever changes a node calls it, from below upwards. */
 static void update(struct run *r)
 {
 	size_t l = longest(r->left), h = longest(r->right);
@@ -68,7 +75,10 @@ static void update(struct run *r)
 	r->check = check_word(r);
 }
 
-/* The next number of a splitmix64 sequence: a treap needs priorities that have nothing to do with addresses. */
+/*
+ * The next number of a splitmix64 sequence. The treap's depth is O(log r) if priorities have nothing
+ * to do with addresses; nobody outside chooses addresses here, so the sequence may be the same at each boot.
+ */
 static uint64_t next_priority(void)
 {
 	static uint64_t state;
@@ -79,9 +89,14 @@ static uint64_t next_priority(void)
 	return z ^ (z >> 31);
 }
 
-/* ---- The treap ---- */
+/*
+ * ---- The treap ----
+ *
+ * Everything is made of two operations, split and merge, and of taking the outermost run of what
+ * they leave. They recurse as deep as the tree: some 50 levels for a million runs, 64 bytes each.
+ */
 
-/* Joins two treaps; every address in a is below every one in b. */
+/* Joins two treaps; every address in a is below every one in b. The higher priority stays on top. */
 static struct run *merge(struct run *a, struct run *b)
 {
 	if (!checked(a))
@@ -98,7 +113,7 @@ static struct run *merge(struct run *a, struct run *b)
 	return b;
 }
 
-/* Parts r into the runs that begin below addr and the others. */
+/* Parts r into the runs that begin below addr and the others. Either pointer may be one of r's own child fields. */
 static void split(struct run *r, uintptr_t addr, struct run **low, struct run **high)
 {
 	if (!checked(r)) {
@@ -114,7 +129,7 @@ static void split(struct run *r, uintptr_t addr, struct run **low, struct run **
 	}
 }
 
-/* Takes the highest run out of *r and returns it alone; NULL for none. */
+/* Takes the highest run out of *r and returns it alone, without children; NULL for none. */
 static struct run *take_last(struct run **r)
 {
 	struct run *last = checked(*r);
@@ -132,6 +147,7 @@ static struct run *take_last(struct run **r)
 	return last;
 }
 
+/* The same at the other end. */
 static struct run *take_first(struct run **r)
 {
 	struct run *first = checked(*r);
@@ -149,7 +165,7 @@ static struct run *take_first(struct run **r)
 	return first;
 }
 
-/* A node for n pages at addr, alone; NULL for none. */
+/* A node for n pages at addr, alone. Writes to the first page: from here on the run is the core's. NULL for no pages. */
 static struct run *make(uintptr_t addr, size_t n)
 {
 	struct run *r = (struct run *)addr;
@@ -163,7 +179,13 @@ static struct run *make(uintptr_t addr, size_t n)
 
 /* ---- Giving ---- */
 
-/* Puts n pages at addr into the treap, as one run with what they touch. Returns false where some are in there already. */
+/*
+ * Puts n pages at addr into the treap, as one run with what they touch. Returns false, and changes
+ * nothing, where some are in there already: only the run before and the one behind can overlap them.
+ *
+ * A run that grows at its end keeps its node. One that grows at its front moves to a new first page;
+ * the node that it had is then inside the run and means nothing.
+ */
 static bool insert(uintptr_t addr, size_t n)
 {
 	struct run *low, *high, *before, *after;
@@ -191,6 +213,10 @@ static bool insert(uintptr_t addr, size_t n)
 	return !overlap;
 }
 
+/*
+ * Half pages at the ends are left out, and so is a range that wraps. Memory maps come from firmware
+ * and hypervisors: the platform has sorted them and cut them apart, so an overlap here is its mistake.
+ */
 void page_add(uintptr_t base, size_t len)
 {
 	uintptr_t first = (base + PAGE_SIZE - 1) & ~(uintptr_t)(PAGE_SIZE - 1);
@@ -212,7 +238,10 @@ void page_add(uintptr_t base, size_t len)
 	total += (end - first) / PAGE_SIZE;
 }
 
-/* Whether n pages at addr lie in memory of ours: in one range, or in several that touch. */
+/*
+ * Whether n pages at addr lie in memory of ours: in one range, or in several that touch, in whatever
+ * order they were added. n is compared before it is used: end wraps for what cannot be.
+ */
 static bool ours(uintptr_t addr, size_t n)
 {
 	uintptr_t end = addr + n * PAGE_SIZE;
@@ -232,6 +261,7 @@ static bool ours(uintptr_t addr, size_t n)
 	return addr >= end;
 }
 
+/* Both mistakes are looked for at every call: a page that is free twice has two owners soon, and that is found by nobody. */
 void page_free(void *addr, size_t n)
 {
 	if (n == 0)
@@ -255,7 +285,11 @@ static uintptr_t fit(const struct run *r, size_t n, uintptr_t align)
 	return addr >= (uintptr_t)r ? addr : 0;
 }
 
-/* The highest address of all. For an alignment of a page the longest run that is passed on the way down fits, so nothing is tried twice. */
+/*
+ * The highest address of all, 0 for none. Subtrees without a run that is long enough are passed by;
+ * for an alignment of a page the others have one that fits, so the way down is taken once. For a
+ * larger one a run may be long enough and still not fit, and the search goes on to the left.
+ */
 static uintptr_t find(struct run *r, size_t n, uintptr_t align)
 {
 	uintptr_t addr;
@@ -268,6 +302,10 @@ static uintptr_t find(struct run *r, size_t n, uintptr_t align)
 	return addr ? addr : find(r->left, n, align);
 }
 
+/*
+ * Cuts the pages out of their run: what is left before them keeps the node, what is left behind gets
+ * a new one. All taking ends up here.
+ */
 int page_alloc_at(void *addr, size_t n)
 {
 	uintptr_t start = (uintptr_t)addr, end = start + n * PAGE_SIZE;
@@ -276,7 +314,7 @@ int page_alloc_at(void *addr, size_t n)
 
 	if (n == 0 || !ours(start, n))
 		return -ERR_NOMEM;
-	split(root, start + 1, &low, &high);
+	split(root, start + 1, &low, &high); /* the run that holds start is the last that begins at or before it */
 	run = take_last(&low);
 	inside = run && end_of(run) >= end;
 	if (inside) {
@@ -285,7 +323,7 @@ int page_alloc_at(void *addr, size_t n)
 		unused -= n;
 		high = merge(rest, high);
 		run->n = (start - (uintptr_t)run) / PAGE_SIZE;
-		if (run->n == 0)
+		if (run->n == 0) /* the node's own page is taken: it is the caller's now */
 			run = NULL;
 		else
 			update(run);
@@ -294,6 +332,7 @@ int page_alloc_at(void *addr, size_t n)
 	return inside ? 0 : -ERR_NOMEM;
 }
 
+/* What find() has found is free: cutting it out cannot fail. */
 static void *take_found(uintptr_t addr, size_t n)
 {
 	if (!addr)
@@ -316,6 +355,7 @@ void *page_alloc_aligned(size_t n, unsigned shift)
 	return take_found(find(root, n, align < PAGE_SIZE ? PAGE_SIZE : align), n);
 }
 
+/* Down the path of the greatest `longest`, which ends at the run itself. */
 void *page_alloc_low(size_t n)
 {
 	struct run *r = checked(root);

@@ -10,35 +10,41 @@
 #include "core/core.h"
 #include "core/x86/gate.h"
 
-#define KEEP_STACKS 64u /* at most so many */
-#define KEEP_SHARE 32u  /* and at most one page in so many of the machine's */
+/* A server that starts a thread for each connection has some dozens at a time; more than that is no everyday use. */
+#define KEEP_STACKS 64u
 
-/* A stack that is kept, in its own last bytes: the part that is in the cache. */
-struct kept {
-	struct kept *next;
+/* At most one page in so many of the machine's is kept: a guest of 2 MiB has better uses for them. */
+#define KEEP_SHARE 32u
+
+/*
+ * The stacks that are kept, newest last. The list is not inside the stacks, where a thread that
+ * writes past its own could aim it.
+ */
+static struct {
 	char *stack;
 	size_t n;
-};
+} kept[KEEP_STACKS];
+static size_t nkept, kept_pages;
 
-static struct kept *kept;
-static size_t kept_stacks, kept_pages;
-
-/* Takes *at off the list and returns the stack. */
-static char *unkeep(struct kept **at)
+/* Takes kept[i] off the list. The order of the others does not matter. */
+static char *unkeep(size_t i)
 {
-	struct kept *k = *at;
+	char *stack = kept[i].stack;
 
-	*at = k->next;
-	kept_stacks--;
-	kept_pages -= k->n + 1;
-	return k->stack;
+	kept_pages -= kept[i].n + 1;
+	kept[i] = kept[--nkept];
+	return stack;
 }
 
+/*
+ * Gives stack and guard back to page.c, which writes to free pages: so the guard must be mapped
+ * first. The gate splits a large page once and never joins it, so mapping needs no memory and is
+ * not expected to fail; were it refused all the same, the guard page is lost and the rest is not.
+ */
 static void release(char *stack, size_t n)
 {
 	char *guard = stack - PAGE_SIZE;
 
-	/* The gate splits a page once, so mapping it again needs no memory; were it refused, the guard is lost and the rest is not. */
 	if (gate_map((uintptr_t)guard, PAGE_SIZE, GATE_READ | GATE_WRITE) == 0) {
 		page_free(guard, n + 1);
 		return;
@@ -49,14 +55,14 @@ static void release(char *stack, size_t n)
 
 void stack_trim(void)
 {
-	while (kept) {
-		size_t n = kept->n;
+	while (nkept > 0) {
+		size_t n = kept[nkept - 1].n;
 
-		release(unkeep(&kept), n);
+		release(unkeep(nkept - 1), n);
 	}
 }
 
-/* A new stack, from page.c. */
+/* A new stack from page.c; no stack at all rather than one without a guard. */
 static char *make(size_t n)
 {
 	char *guard = page_alloc(n + 1);
@@ -70,15 +76,19 @@ static char *make(size_t n)
 	return guard + PAGE_SIZE;
 }
 
+/*
+ * Only a kept stack of just the right size is used: programs ask for one or two sizes, and a larger
+ * one would be lost to those who need it. The newest comes first, its top is likely still in the CPU's caches.
+ */
 void *stack_alloc(size_t n)
 {
 	char *stack;
 
-	for (struct kept **at = &kept; *at; at = &(*at)->next)
-		if ((*at)->n == n)
-			return unkeep(at);
+	for (size_t i = nkept; i-- > 0;)
+		if (kept[i].n == n)
+			return unkeep(i);
 	stack = make(n);
-	if (!stack && kept) { /* what is kept may be what is missing */
+	if (!stack && nkept > 0) { /* what is kept may be what is missing */
 		stack_trim();
 		stack = make(n);
 	}
@@ -87,16 +97,12 @@ void *stack_alloc(size_t n)
 
 void stack_free(void *stack, size_t n)
 {
-	struct kept *k = (struct kept *)(void *)((char *)stack + n * PAGE_SIZE) - 1;
-
-	if (kept_stacks >= KEEP_STACKS || kept_pages + n + 1 > page_total() / KEEP_SHARE) {
+	if (nkept == KEEP_STACKS || kept_pages + n + 1 > page_total() / KEEP_SHARE) {
 		release(stack, n);
 		return;
 	}
-	k->stack = stack;
-	k->n = n;
-	k->next = kept;
-	kept = k;
-	kept_stacks++;
+	kept[nkept].stack = stack;
+	kept[nkept].n = n;
+	nkept++;
 	kept_pages += n + 1;
 }

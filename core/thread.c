@@ -38,16 +38,18 @@ _Static_assert(sizeof(struct thread) <= 256, "core.h promises that a thread take
 /* The thread that start.c runs in, on the image's own stack, until it has created the first real one. Nobody joins it. */
 static struct thread boot = { .run = LIST_INIT(boot.run), .name = "boot", .detached = true };
 static struct thread *current = &boot;
-static struct thread *ended;  /* detached and dead: freed by whoever runs next */
+static struct thread *ended;  /* detached and dead: freed by whoever runs next, see bury() */
 static uintptr_t tls_loaded;  /* what the CPU's thread pointer holds */
 static size_t threads = 1;
 static struct list queue = LIST_INIT(queue);
 
+/* Is there a thread that can run, beside the running one? Whoever is neither waits in thread_pause() or is dead. */
 static bool runnable(void)
 {
 	return !list_empty(&queue);
 }
 
+/* The struct is in the stack: after this t is no more. */
 static void release(struct thread *t)
 {
 	threads--;
@@ -55,7 +57,10 @@ static void release(struct thread *t)
 		stack_free(t->stack, t->pages);
 }
 
-/* The first thing after every switch: a dead thread could not free the stack it stood on. */
+/*
+ * The first thing after every switch. A thread that ends cannot free the stack it stands on, so the
+ * next one does it; a thread that somebody joins is left to that one, who runs later than this.
+ */
 static void bury(void)
 {
 	struct thread *t = ended;
@@ -65,16 +70,26 @@ static void bury(void)
 		release(t);
 }
 
+/*
+ * The thread pointer is a register that only the gate may write on some CPUs: a call that costs
+ * more than the switch itself. So it is set only where it differs, and a thread without storage of its own
+ * runs with whatever is there.
+ */
 static void load_tls(const struct thread *t)
 {
-	/* A thread without storage of its own runs with whatever is there: the call costs more than a switch. */
 	if (t->tls && t->tls != tls_loaded) {
 		tls_loaded = t->tls;
 		gate_set_tls(t->tls);
 	}
 }
 
-/* Runs the next thread that can run; returns when that is this one again. */
+/*
+ * Runs the next thread that can run; returns when that is this one again. The caller is on the queue
+ * (it yields), or off it until thread_ready() (it waits), or for ever (it is dead).
+ *
+ * Pollers and timers run on some thread's stack inside loop_poll(); were they to block, that thread
+ * would be stuck in a place where it never asked to wait, with the loop half done.
+ */
 static void reschedule(void)
 {
 	struct thread *self = current, *next;
@@ -82,12 +97,13 @@ static void reschedule(void)
 	if (loop_polling())
 		log_panic("thread: %s blocks inside a poller or timer", self->name);
 	if (!runnable())
-		loop_idle(runnable);
-	else if (loop_due()) /* threads that keep each other busy must not starve the devices */
-		loop_poll();
+		loop_idle(runnable); /* on this stack: the one that is made ready may be the caller itself */
+	else if (loop_due())
+		loop_poll(); /* threads that keep each other busy must not starve the devices */
 	next = container_of(list_take(&queue), struct thread, run);
 	if (next == self)
 		return;
+	/* From here on `current` and the stack disagree, so nothing may look at it until the switch is done. */
 	current = next;
 	load_tls(next);
 	if (self->dead) {
@@ -98,7 +114,10 @@ static void reschedule(void)
 	bury();
 }
 
-/* Makes a thread that is in thread_pause() leave it; harmless for one that is not. */
+/*
+ * Makes a thread that is in thread_pause() leave it. Harmless for one that is not: it may be ready
+ * already, running, or dead, and then its condition, which the caller has just changed, is all it needs.
+ */
 void thread_ready(struct thread *t)
 {
 	if (!t->blocked)
@@ -107,6 +126,7 @@ void thread_ready(struct thread *t)
 	list_append(&queue, &t->run);
 }
 
+/* The deadline and a wake-up may come in the same poll; the second of them finds the thread ready and does nothing. */
 static void time_is_up(struct timer *timer)
 {
 	thread_ready(container_of(timer, struct thread, timer));
@@ -132,11 +152,13 @@ void thread_pause(uint64_t deadline)
 	timer_cancel(&self->timer);
 }
 
+/* For loops that wait: PLAT_FOREVER saves them a look at the clock. */
 bool thread_passed(uint64_t deadline)
 {
 	return deadline != PLAT_FOREVER && plat_now() >= deadline;
 }
 
+/* The poll comes first: whom it makes ready is then ahead of us in the queue, and gets this very turn. */
 void thread_yield(void)
 {
 	if (loop_polling())
@@ -150,7 +172,7 @@ void thread_yield(void)
 
 /* ---- Life and death ---- */
 
-/* Where a new thread starts, by the first switch to it. */
+/* Where a new thread starts, by the first switch to it. It returns to nowhere (switch.S), so it must not return. */
 static void enter(void)
 {
 	bury();
@@ -158,6 +180,10 @@ static void enter(void)
 	thread_exit();
 }
 
+/*
+ * The new thread waits for its turn: the caller can note who it is before it does anything. The last
+ * bytes of the stack hold its struct, so a thread is one allocation, and its stack begins below.
+ */
 struct thread *thread_create(const char *name, void (*fn)(void *), void *arg, size_t stack)
 {
 	size_t pages = stack / PAGE_SIZE + (stack % PAGE_SIZE != 0);
@@ -179,6 +205,10 @@ struct thread *thread_create(const char *name, void (*fn)(void *), void *arg, si
 	return t;
 }
 
+/*
+ * A dead thread stays current, on its own stack, until there is another to switch to: meanwhile it
+ * may well idle in the loop. Whoever joins it is only made ready here, and runs after the switch.
+ */
 _Noreturn void thread_exit(void)
 {
 	current->dead = true;
@@ -188,6 +218,7 @@ _Noreturn void thread_exit(void)
 	__builtin_unreachable(); /* nobody switches to a dead thread: it is on no queue */
 }
 
+/* A thread is freed once, by one joiner or by its detachment: anything else is a mistake, and would free it twice. */
 void thread_join(struct thread *t)
 {
 	if (t == current || t->detached || t->joiner)
@@ -203,7 +234,8 @@ void thread_detach(struct thread *t)
 	if (t->detached || t->joiner)
 		log_panic("thread: %s detaches %s, which is detached or joined already", current->name, t->name);
 	t->detached = true;
-	if (t->dead && t != current) /* a dead thread is still current while it looks for the next one: then bury() does it */
+	/* A poller or timer may detach the dead thread on whose stack it runs: that one is left to bury(). */
+	if (t->dead && t != current)
 		release(t);
 }
 
@@ -247,6 +279,11 @@ void thread_set_tls(uintptr_t base)
 
 /* ---- Blocking and waking ---- */
 
+/*
+ * One bit for each thread remembers a wake-up that came first, so a caller that looks at its
+ * condition and then blocks loses nothing, and one that is woken thrice returns once. The bit is taken only
+ * here: sleeping, joining and queues leave it alone, since what woke them was not meant for it.
+ */
 int thread_block(uint64_t deadline)
 {
 	struct thread *self = current;

@@ -11,10 +11,17 @@
 #include "core/core.h"
 #include "core/plat.h"
 
+/*
+ * Why this heap: an array of pointers would be smaller, but has to grow, and a thread that goes to
+ * sleep must not fail for want of memory. In this one every node is the caller's.
+ */
 static struct timer *root;
 static size_t set_now; /* how many are set */
 
-/* Joins two heaps, either of which may be NULL: the later root becomes the first child of the earlier. */
+/*
+ * Joins two heaps, either of which may be NULL: the later root becomes the first child of the
+ * earlier. The parent is not looked at, so a root's `prev` is right only after set_root().
+ */
 static struct timer *meld(struct timer *a, struct timer *b)
 {
 	struct timer *early = a, *late = b;
@@ -62,7 +69,10 @@ static struct timer *meld_siblings(struct timer *first)
 	return heap;
 }
 
-/* Takes t, which is not the root, out of its parent's list, with the heap below it. */
+/*
+ * Takes t, which is not the root, out of its parent's list, with the heap below it. `prev` is the
+ * parent only for a first child; no elder sibling has t as its child, so one comparison tells them apart.
+ */
 static void cut(struct timer *t)
 {
 	if (t->prev->child == t)
@@ -74,6 +84,7 @@ static void cut(struct timer *t)
 	t->next = NULL;
 }
 
+/* A root points back at itself: `prev` is NULL for timers that are not set, and only for those. */
 static void set_root(struct timer *t)
 {
 	root = t;
@@ -81,6 +92,7 @@ static void set_root(struct timer *t)
 		t->prev = t;
 }
 
+/* What was below t finds a new place; t itself is left as timer_set() expects a new one. */
 void timer_cancel(struct timer *t)
 {
 	struct timer *below;
@@ -98,6 +110,7 @@ void timer_cancel(struct timer *t)
 	set_now--;
 }
 
+/* An earlier deadline could be moved up in constant time; taking it out first is one path less to get wrong. */
 int timer_set(struct timer *t, uint64_t when, void (*fn)(struct timer *t))
 {
 	timer_cancel(t);
@@ -114,11 +127,16 @@ uint64_t timer_next(void)
 	return root ? root->when : PLAT_FOREVER;
 }
 
+/*
+ * A timer's function may do with timers what it likes: set and cancel others, set itself, or free the
+ * memory that it stands in. So each is off the heap before its function is called, and the heap is
+ * looked at anew after it.
+ */
 void timer_run(uint64_t now)
 {
+	/* One that sets itself again for now must not keep us here for ever: no more turns than there were timers. */
 	size_t left = set_now;
 
-	/* A timer that sets itself again for now must not keep us here: no more turns than timers there were. */
 	for (; left > 0 && root && root->when <= now; left--) {
 		struct timer *t = root;
 
