@@ -137,20 +137,19 @@ static int set_state(struct xenbus_dev *dev, uint32_t tx, enum xenbus_state stat
 	return xenstore_write(tx, path, text);
 }
 
-/* Waits until the backend's state is one of a set (bit n: state n). Returns 0, or -ERR_TIMEDOUT. */
+/*
+ * Waits until the backend's state is one of a set (bit n: state n). Returns 0, or -ERR_TIMEDOUT. The watch alone would
+ * not do: permissions that come late fire none.
+ */
 static int wait_state(struct xenbus_dev *dev, unsigned set, uint64_t deadline)
 {
 	for (;;) {
 		dev->watch.fired = false; /* before the look: a change after it fires again */
 		if (set & (1u << xenbus_other_state(dev)))
 			return 0;
-		while (!dev->watch.fired && clock_now() < deadline) {
-			pause_until(deadline);
-			if (xenbus_other_state(dev) == XenbusStateInitialising)
-				break; /* that may stand for EACCES, and permissions fire no watch */
-		}
 		if (clock_now() >= deadline)
 			return -ERR_TIMEDOUT;
+		pause_until(deadline);
 	}
 }
 

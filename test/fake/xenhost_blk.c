@@ -47,6 +47,7 @@ static void begin(struct disk *b, struct xenhost_disk *c, unsigned n)
 	if (c->queues)
 		xenhost_set("%s/multi-queue-max-queues=%u", b->back, c->queues);
 	b->begun = true;
+	b->turns = c->state == XenbusStateConnected; /* it was alive before */
 	if (!c->data)
 		c->data = calloc(c->sectors, UNIT);
 	if (c->state)
@@ -297,7 +298,7 @@ static void answer(struct back_ring *r, struct blkif_response rsp)
 	if (xenhost_lies(LIE_BLK_PROD))
 		r->prod += 500;
 	if (xenhost_lies(LIE_BLK_BACK))
-		r->prod -= 2;
+		r->prod -= 1000;
 }
 
 static bool run(struct disk *b, struct xenhost_disk *c)

@@ -64,6 +64,7 @@ static void begin(struct nic *b, struct xenhost_nic *c, unsigned n)
 	if (c->untrusted)
 		xenhost_set("%s/trusted=0", b->front);
 	b->begun = true;
+	b->turns = c->state == XenbusStateConnected; /* it was alive before */
 	if (c->state)
 		back_say(b->back, &c->state, c->state);
 	else
@@ -138,6 +139,7 @@ static bool handshake(struct nic *b, struct xenhost_nic *c)
 		detach(b);
 		back_say(b->back, &c->state, XenbusStateClosed);
 	} else if (c->state == XenbusStateClosed && front == XenbusStateInitialising && b->turns) {
+		features(b, c);
 		back_say(b->back, &c->state, XenbusStateInitWait);
 	}
 	return c->state != was;
@@ -249,7 +251,7 @@ static void answer(struct nic *b, struct back_ring *r, const struct netif_tx_res
 	if (xenhost_lies(LIE_TX_PROD))
 		r->prod += 1000;
 	if (xenhost_lies(LIE_TX_BACK))
-		r->prod -= 3;
+		r->prod -= 1000;
 }
 
 static void answer_held(struct nic *b, struct xenhost_nic *c)
@@ -385,8 +387,6 @@ static bool put_frame(struct nic *b, struct xenhost_nic *c, struct back_ring *r,
 		if (xenhost_below(4) == 0)
 			back_push(r); /* a frame may be shown in pieces */
 	}
-	if (xenhost.lie == LIE_RX_CHAIN && xenhost_below(3) == 0 && r->cons - back_shared(r)->req_prod > 200)
-		xenhost.lie = LIE_NONE;
 	free(f->data);
 	c->sent++;
 	return true;
