@@ -117,7 +117,7 @@ write_msr:
 
 /*
  * Finds the entry of address rdi in the level whose entries span 1 << esi bytes (12, 21, 30).
- * Returns its address in r8 and ZF clear, or ZF set when there is no table of that level. Leaves rcx = rsi; uses rax.
+ * Returns its address in r8 and ZF set, or ZF clear when there is no table of that level. Leaves rcx = rsi; uses rax.
  */
 walk:
 	mov %rdi, %rax
@@ -141,21 +141,18 @@ walk:
 	sub $9, %ecx
 	cmp $12, %ecx
 	jae 1b
-9:	xor %r8d, %r8d
-8:	test %r8, %r8
-	ret
+9:	test %esp, %esp /* clears ZF */
+8:	ret
 
 /* Is rdi in a present, writable 4 KiB page of ring 3? ZF set: yes, and r8 is its entry. */
 own:
 	mov $12, %esi
 	call walk
-	jz 1f
+	jne 1f
 	mov (%r8), %rax
 	and $OURS + 7, %eax
 	cmp $OURS + 7, %eax
-	ret
-1:	inc %r8d
-	ret
+1:	ret
 
 /* map(address, shift, permissions): sets one leaf. */
 call_map:
@@ -164,7 +161,7 @@ call_map:
 	test %edx, sealed /* after the seal: not executable, not uncached */
 	jnz denied
 	call walk
-	jz missing
+	jne missing
 	shr %cl, %rdi
 	shl %cl, %rdi
 	mov (%r8), %r9
@@ -205,7 +202,7 @@ call_table:
 	mov %r10, %rdi
 	mov %r11, %rsi
 	call walk
-	jz missing
+	jne missing
 	mov (%r8), %r10
 	mov %r10d, %eax
 	and $0x81, %eax

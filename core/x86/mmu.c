@@ -98,18 +98,25 @@ static uint64_t *below(uint64_t *entry, unsigned shift)
 	return t;
 }
 
-/* Sets the leaf of va in the level of `shift`. Returns 0 or -ERR_NOMEM. */
-static int set(uintptr_t va, uint64_t value, unsigned shift)
+/* The table that holds va's leaf in the level of `shift`. NULL: no memory. */
+static uint64_t *table_of(uintptr_t va, unsigned shift)
 {
 	uint64_t *t = root;
 	unsigned s;
 
-	for (s = SHIFT_512G; s > shift; s -= 9) {
+	for (s = SHIFT_512G; t && s > shift; s -= 9)
 		t = below(&t[va >> s & 511], s);
-		if (!t)
-			return -ERR_NOMEM;
-	}
-	t[va >> s & 511] = value | (shift > SHIFT_4K ? LARGE : 0);
+	return t;
+}
+
+/* Sets one 4 KiB leaf. Returns 0 or -ERR_NOMEM. */
+static int set(uintptr_t va, uint64_t value)
+{
+	uint64_t *t = table_of(va, SHIFT_4K);
+
+	if (!t)
+		return -ERR_NOMEM;
+	t[va >> SHIFT_4K & 511] = value;
 	return 0;
 }
 
@@ -123,6 +130,22 @@ static unsigned fitting(uintptr_t base, uintptr_t end)
 	return shift;
 }
 
+/*
+ * Fills leaves of one size, as far as one table and `end` reach, and returns where the next begins.
+ * Boot time is mostly spent here, so there is no walk for each page.
+ */
+static uintptr_t fill(uint64_t *t, uintptr_t base, uintptr_t end, uint64_t bits, unsigned shift)
+{
+	uint64_t *p = &t[base >> shift & 511], size = 1ull << shift;
+
+	bits |= shift > SHIFT_4K ? LARGE : 0;
+	do {
+		*p++ = base | bits;
+		base += size;
+	} while (p < t + 512 && end - base >= size);
+	return base;
+}
+
 /* Maps [base, end), which may begin and end inside a page. `small`: in 4 KiB pages. */
 static int map(uintptr_t base, uintptr_t end, uint64_t bits, bool small)
 {
@@ -130,10 +153,11 @@ static int map(uintptr_t base, uintptr_t end, uint64_t bits, bool small)
 	end = (end + PAGE_SIZE - 1) & -(uintptr_t)PAGE_SIZE;
 	while (base < end) {
 		unsigned shift = small ? SHIFT_4K : fitting(base, end);
+		uint64_t *t = table_of(base, shift);
 
-		if (set(base, base | bits, shift))
+		if (!t)
 			return -ERR_NOMEM;
-		base += 1ull << shift;
+		base = fill(t, base, end, bits, shift);
 	}
 	return 0;
 }
@@ -159,8 +183,8 @@ static int map_image(void)
 	rc = rc ? rc : map((uintptr_t)text_start, (uintptr_t)text_end, TEXT_BITS, true);
 	rc = rc ? rc : map((uintptr_t)rodata_start, (uintptr_t)rodata_end, READ_BITS, true);
 	rc = rc ? rc : map((uintptr_t)data_start, (uintptr_t)image_end, RAM_BITS, true);
-	rc = rc ? rc : set(GATE_LAPIC, LAPIC | GATE_BITS | UNCACHED, SHIFT_4K);
-	return rc ? rc : set(GATE_FRAME_ALIAS, GATE_FRAME | PRESENT | USER | NX, SHIFT_4K);
+	rc = rc ? rc : set(GATE_LAPIC, LAPIC | GATE_BITS | UNCACHED);
+	return rc ? rc : set(GATE_FRAME_ALIAS, GATE_FRAME | PRESENT | USER | NX);
 }
 
 /*
@@ -220,7 +244,7 @@ static int close_tables(void)
 	uintptr_t p;
 
 	for (p = pool; p < pool_used; p += PAGE_SIZE)
-		if (set(p, p | GATE_BITS, SHIFT_4K))
+		if (set(p, p | GATE_BITS))
 			return -ERR_NOMEM;
 	return 0;
 }
