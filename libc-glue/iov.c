@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Walking through an iovec in steps of any length. Callers never go past its end.
+ */
+#include <string.h>
+
+#include "libc-glue/sock.h"
+
+size_t iov_length(const struct iovec *v, int nv)
+{
+	size_t sum = 0;
+
+	for (int i = 0; i < nv; i++)
+		sum += v[i].iov_len;
+	return sum;
+}
+
+void *iov_piece(struct iov *i, size_t *len)
+{
+	while (i->nv > 0 && i->at == i->v->iov_len) {
+		i->v++;
+		i->nv--;
+		i->at = 0;
+	}
+	*len = i->nv > 0 ? i->v->iov_len - i->at : 0;
+	return i->nv > 0 ? (char *)i->v->iov_base + i->at : NULL;
+}
+
+void iov_skip(struct iov *i, size_t n)
+{
+	size_t len;
+
+	while (n > 0) {
+		iov_piece(i, &len);
+		len = len < n ? len : n;
+		i->at += len;
+		n -= len;
+	}
+}
+
+void iov_get(struct iov *i, void *to, size_t n)
+{
+	char *p = to;
+	size_t len;
+
+	for (; n > 0; n -= len, p += len) {
+		const void *from = iov_piece(i, &len);
+
+		len = len < n ? len : n;
+		memcpy(p, from, len);
+		i->at += len;
+	}
+}
+
+void iov_put(struct iov *i, const void *from, size_t n)
+{
+	const char *p = from;
+	size_t len;
+
+	for (; n > 0; n -= len, p += len) {
+		void *to = iov_piece(i, &len);
+
+		len = len < n ? len : n;
+		memcpy(to, p, len);
+		i->at += len;
+	}
+}

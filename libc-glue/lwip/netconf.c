@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The addresses of interfaces: by DHCP and IPv6 autoconfiguration, or from the command line.
+ *
+ *   ip=dhcp                                   the default
+ *   ip=10.0.0.2/24,gw=10.0.0.1,dns=10.0.0.1   static; dns= may come twice
+ *   ip=off
+ *   ip6=auto | off | fd00::2/64,gw=fe80::1,dns=fd00::1
+ *
+ * ip and ip6 speak of nic0, ip1 and ip61 of nic1, and so on (ip0 and ip60 are nic0's as well). Nobody waits for an address here: a server binds to
+ * any address at once; who connects waits in stack_wait_route().
+ */
+#include "libc-glue/lwip/netconf.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/core.h"
+#include "core/plat.h"
+#include "libc-glue/lwip/hooks.h"
+#include "libc-glue/lwip/netdev.h"
+#include "libc-glue/lwip/stack.h"
+#include "lwip/dhcp.h"
+#include "lwip/dns.h"
+#include "lwip/ethip6.h"
+#include "lwip/prot/dhcp.h"
+
+#define VALUE_MAX 256
+#define PATIENCE_NS 10000000000ull
+
+static uint64_t give_up;                   /* on DHCP */
+static bool warned[NETDEV_MAX], told4[NETDEV_MAX], told6[NETDEV_MAX][LWIP_IPV6_NUM_ADDRESSES];
+static ip6_addr_t gateway6[NETDEV_MAX];
+static unsigned dns_servers;
+
+/* lwIP asks before it looks for a router that has announced itself. */
+const ip6_addr_t *stack_gw6(struct netif *netif, const ip6_addr_t *dest)
+{
+	const struct netdev *d = netif->state;
+
+	(void)dest;
+	if (!netif->linkoutput || ip6_addr_isany(&gateway6[d->n]))
+		return NULL;
+	return &gateway6[d->n];
+}
+
+/* ---- Values of the command line ---- */
+
+/* "ADDRESS/LENGTH"; without a length: the whole address. */
+static bool parse_prefix(char *text, ip_addr_t *addr, unsigned *len)
+{
+	char *slash = strchr(text, '/');
+	uint64_t n = 0;
+	bool ok;
+
+	if (slash)
+		*slash++ = '\0';
+	ok = ipaddr_aton(text, addr);
+	*len = ok && IP_IS_V6(addr) ? 128 : 32;
+	if (slash && (fmt_number(slash, *len, &n) != 0))
+		ok = false;
+	if (slash)
+		*len = (unsigned)n;
+	return ok;
+}
+
+struct setting {
+	ip_addr_t addr, gw;
+	unsigned len;
+};
+
+static bool parse_part(char *part, struct setting *s)
+{
+	ip_addr_t dns;
+
+	if (strncmp(part, "gw=", 3) == 0)
+		return ipaddr_aton(part + 3, &s->gw);
+	if (strncmp(part, "dns=", 4) == 0) {
+		if (!ipaddr_aton(part + 4, &dns))
+			return false;
+		dns_setserver((u8_t)(dns_servers++ % DNS_MAX_SERVERS), &dns);
+		return true;
+	}
+	return parse_prefix(part, &s->addr, &s->len);
+}
+
+static bool parse(char *text, struct setting *s)
+{
+	char *next;
+
+	*s = (struct setting){ 0 };
+	for (; text; text = next) {
+		next = strchr(text, ',');
+		if (next)
+			*next++ = '\0';
+		if (!parse_part(text, s))
+			return false;
+	}
+	return !ip_addr_isany_val(s->addr);
+}
+
+/* The option `name` for interface n. Returns false when there is none. */
+static bool get_option(const char *name, unsigned n, char *value)
+{
+	char key[16];
+
+	fmt_format(key, sizeof key, "%s%u", name, n);
+	if (option_get(key, value, VALUE_MAX) >= 0)
+		return true;
+	return n == 0 && option_get(name, value, VALUE_MAX) >= 0;
+}
+
+/* ---- One line for each address ---- */
+
+static void tell4(const struct netdev *d)
+{
+	const ip4_addr_t *addr = netif_ip4_addr(&d->netif);
+	char addr_text[IP4ADDR_STRLEN_MAX], gw_text[IP4ADDR_STRLEN_MAX];
+
+	ip4addr_ntoa_r(addr, addr_text, sizeof addr_text);
+	ip4addr_ntoa_r(netif_ip4_gw(&d->netif), gw_text, sizeof gw_text);
+	log_line(LOG_INFO, "nic%u: %s/%u gw %s %s", d->n, addr_text,
+		 (unsigned)__builtin_popcount(netif_ip4_netmask(&d->netif)->addr), gw_text,
+		 dhcp_supplied_address(&d->netif) ? "by dhcp" : "static");
+}
+
+static void tell6(const struct netdev *d, s8_t i)
+{
+	char text[IP6ADDR_STRLEN_MAX];
+
+	ip6addr_ntoa_r(netif_ip6_addr(&d->netif, i), text, sizeof text);
+	log_line(LOG_INFO, "nic%u: %s", d->n, text);
+}
+
+/* lwIP's status callback. */
+static void changed(struct netif *netif)
+{
+	const struct netdev *d = netif->state;
+	bool has4 = !ip4_addr_isany_val(*netif_ip4_addr(netif));
+
+	if (has4 && !told4[d->n])
+		tell4(d);
+	told4[d->n] = has4;
+	for (s8_t i = 0; i < LWIP_IPV6_NUM_ADDRESSES; i++) {
+		bool valid = ip6_addr_isvalid(netif_ip6_addr_state(netif, i));
+
+		if (valid && !told6[d->n][i])
+			tell6(d, i);
+		told6[d->n][i] = valid;
+	}
+	stack_address_changed();
+}
+
+/* ---- Start ---- */
+
+static void start4(struct netdev *d)
+{
+	char value[VALUE_MAX], text[VALUE_MAX];
+	struct setting s;
+	ip4_addr_t mask;
+
+	if (!get_option("ip", d->n, value) || strcmp(value, "dhcp") == 0) {
+		if (dhcp_start(&d->netif) != ERR_OK)
+			log_line(LOG_ERR, "nic%u: no memory for DHCP", d->n);
+		return;
+	}
+	if (strcmp(value, "off") == 0)
+		return;
+	strcpy(text, value);
+	if (!parse(text, &s) || !IP_IS_V4_VAL(s.addr) || !IP_IS_V4_VAL(s.gw)) {
+		log_line(LOG_ERR, "nic%u: ip=%s is neither dhcp, off nor ADDRESS/LENGTH[,gw=ADDRESS][,dns=ADDRESS]", d->n, value);
+		return;
+	}
+	ip4_addr_set_u32(&mask, s.len ? lwip_htonl(UINT32_MAX << (32 - s.len)) : 0);
+	netif_set_addr(&d->netif, ip_2_ip4(&s.addr), &mask, ip_2_ip4(&s.gw));
+}
+
+static void start6(struct netdev *d)
+{
+	char value[VALUE_MAX], text[VALUE_MAX];
+	bool given = get_option("ip6", d->n, value);
+	struct setting s;
+	s8_t i;
+
+	if (given && strcmp(value, "off") == 0)
+		return;
+	netif_create_ip6_linklocal_address(&d->netif, 1);
+	if (!given || strcmp(value, "auto") == 0) {
+		netif_set_ip6_autoconfig_enabled(&d->netif, 1);
+		return;
+	}
+	strcpy(text, value);
+	if (!parse(text, &s) || !IP_IS_V6_VAL(s.addr) || (s.len != 64 && s.len != 128)) {
+		log_line(LOG_ERR, "nic%u: ip6=%s is neither auto, off nor ADDRESS/64[,gw=ADDRESS][,dns=ADDRESS]", d->n, value);
+		return;
+	}
+	netif_add_ip6_address(&d->netif, ip_2_ip6(&s.addr), &i);
+	if (IP_IS_V6_VAL(s.gw)) {
+		ip6_addr_copy(gateway6[d->n], *ip_2_ip6(&s.gw));
+		ip6_addr_assign_zone(&gateway6[d->n], IP6_UNICAST, &d->netif);
+	}
+}
+
+void netconf_start(void)
+{
+	struct netdev *d;
+
+	give_up = plat_now() + PATIENCE_NS;
+	for (unsigned n = 0; (d = netdev_get(n)) != NULL; n++) {
+		if (n == 0)
+			netif_set_default(&d->netif);
+		netif_set_status_callback(&d->netif, changed);
+		start4(d);
+		start6(d);
+	}
+}
+
+/* ---- Afterwards ---- */
+
+static bool is_asking(const struct netdev *d)
+{
+	const struct dhcp *dhcp = netif_dhcp_data(&d->netif);
+
+	return dhcp && dhcp->state != DHCP_STATE_OFF && !dhcp_supplied_address(&d->netif);
+}
+
+void netconf_tick(void)
+{
+	struct netdev *d;
+
+	for (unsigned n = 0; (d = netdev_get(n)) != NULL; n++) {
+		if (warned[n] || plat_now() < give_up || !is_asking(d))
+			continue;
+		warned[n] = true;
+		log_line(LOG_WARN, "nic%u: no answer to DHCP for 10 s, going on without an address%s", d->n,
+			 d->info.up ? "" : ", no carrier");
+	}
+}
+
+uint64_t netconf_deadline(void)
+{
+	struct netdev *d;
+
+	for (unsigned n = 0; (d = netdev_get(n)) != NULL; n++)
+		if (is_asking(d) || ip6_addr_istentative(netif_ip6_addr_state(&d->netif, 0)))
+			return give_up;
+	return 0;
+}

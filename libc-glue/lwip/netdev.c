@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The network interfaces of nic.h as lwIP's netifs. Read netdev.h and core/nic.h first.
+ *
+ * Nothing is copied here. A received buffer becomes a pbuf where it lies and goes back to the device when its last byte was read by the
+ * program; a frame is sent from where lwIP built it, and the pbuf is kept by a reference until the device is done. (lwIP asks for
+ * that reference before it touches a segment again, so a retransmission cannot change a frame under the device.) The exception: when more than
+ * half of the device's buffers are lent to slow readers, frames are copied and given back at once.
+ *
+ * Checksums: lwIP knows flags per netif, devices tell per frame. Input is synchronous, so the netif's flags are set for each frame
+ * just before it goes in: what the device has not verified, lwIP does.
+ */
+#include "libc-glue/lwip/netdev.h"
+
+#include <string.h>
+
+#include "core/core.h"
+#include "core/err.h"
+#include "libc-glue/lwip/arena.h"
+#include "libc-glue/lwip/netdev_tx.h"
+#include "libc-glue/lwip/pool.h"
+#include "libc-glue/poll.h"
+#include "lwip/etharp.h"
+#include "lwip/ethip6.h"
+#include "lwip/ip.h"
+#include "lwip/mld6.h"
+#include "lwip/prot/ethernet.h"
+
+#define BATCH 64u
+#define HELD_MOST 16u /* frames: enough for one doorbell, and the device shall have something to do */
+#define CHECK_ALWAYS (NETIF_CHECKSUM_CHECK_IP | NETIF_CHECKSUM_CHECK_ICMP | NETIF_CHECKSUM_CHECK_ICMP6)
+#define GEN_ALWAYS (NETIF_CHECKSUM_GEN_IP | NETIF_CHECKSUM_GEN_ICMP | NETIF_CHECKSUM_GEN_ICMP6)
+#define CHECK_TRANSPORT (NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP)
+#define GEN_TRANSPORT (NETIF_CHECKSUM_GEN_TCP | NETIF_CHECKSUM_GEN_UDP)
+
+/* The pbuf of a received buffer. */
+struct rxbuf {
+	struct pbuf_custom custom;
+	struct netdev *dev;
+	uint32_t id;
+};
+
+static struct netdev devs[NETDEV_MAX];
+static unsigned count;
+static struct pool rxbufs = POOL_INIT(rxbufs, "rxbufs", sizeof(struct rxbuf));
+
+struct netdev *netdev_get(unsigned n)
+{
+	return n < count ? &devs[n] : NULL;
+}
+
+static void give_back(struct netdev *d, uint32_t id)
+{
+	nic_rx_done(d->n, id);
+	d->given = true; /* no doorbell of its own: it has others */
+}
+
+static void rxbuf_free(struct pbuf *p)
+{
+	struct rxbuf *b = container_of(container_of(p, struct pbuf_custom, pbuf), struct rxbuf, custom);
+
+	give_back(b->dev, b->id);
+	pool_give(&rxbufs, b);
+}
+
+/* ---- Receiving ---- */
+
+static struct pbuf *wrap(struct netdev *d, const struct nic_buf *v, size_t skip)
+{
+	struct rxbuf *b = pool_take(&rxbufs);
+	u16_t len = (u16_t)(v->len - skip);
+
+	if (!b)
+		return NULL;
+	b->custom.custom_free_function = rxbuf_free;
+	b->dev = d;
+	b->id = v->id;
+	return pbuf_alloced_custom(PBUF_RAW, len, PBUF_REF, &b->custom, v->data + skip, len);
+}
+
+/* The frame in place, as a chain that begins behind the Ethernet header. Every buffer is either in it or given back. */
+static struct pbuf *lend(struct netdev *d, const struct nic_buf *v, unsigned n)
+{
+	struct pbuf *first = NULL;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct pbuf *p = wrap(d, &v[i], i == 0 ? SIZEOF_ETH_HDR : 0);
+
+		if (!p) {
+			for (; i < n; i++)
+				give_back(d, v[i].id);
+			if (first)
+				pbuf_free(first);
+			return NULL;
+		}
+		if (first)
+			pbuf_cat(first, p);
+		else
+			first = p;
+	}
+	return first;
+}
+
+/* The frame in the arena, and the buffers back at once. */
+static struct pbuf *copy(struct netdev *d, const struct nic_buf *v, unsigned n, size_t len)
+{
+	struct pbuf *p = pbuf_alloc(PBUF_RAW, (u16_t)len, PBUF_RAM);
+	char *to = p ? p->payload : NULL;
+
+	for (unsigned i = 0; i < n; i++) {
+		size_t skip = i == 0 ? SIZEOF_ETH_HDR : 0;
+
+		if (p) {
+			memcpy(to, v[i].data + skip, v[i].len - skip);
+			to += v[i].len - skip;
+		}
+		give_back(d, v[i].id);
+	}
+	d->copied++;
+	return p;
+}
+
+static bool is_crowded(const struct netdev *d)
+{
+	unsigned lent, total;
+
+	nic_rx_lent(d->n, &lent, &total);
+	return lent > total / 2;
+}
+
+/* A fragment's checksum, if any, covers more than the device has seen. */
+static bool is_fragment(const struct eth_hdr *eth, const struct pbuf *p)
+{
+	const struct ip_hdr *ip = p->payload;
+
+	return eth->type == PP_HTONS(ETHTYPE_IP) && p->len >= IP_HLEN && (IPH_OFFSET(ip) & PP_HTONS(IP_OFFMASK | IP_MF));
+}
+
+static void input(struct netdev *d, const struct eth_hdr *eth, struct pbuf *p, const struct nic_offload *off)
+{
+	struct netif *netif = &d->netif;
+
+	if ((off->flags & (NIC_CSUM_VALID | NIC_CSUM_PARTIAL)) && !is_fragment(eth, p))
+		netif->chksum_flags &= (u16_t)~CHECK_TRANSPORT;
+	else
+		netif->chksum_flags |= CHECK_TRANSPORT;
+	p->if_idx = netif_get_index(netif);
+	switch (eth->type) {
+	case PP_HTONS(ETHTYPE_IP):
+		ip4_input(p, netif);
+		break;
+	case PP_HTONS(ETHTYPE_IPV6):
+		ip6_input(p, netif);
+		break;
+	case PP_HTONS(ETHTYPE_ARP):
+		etharp_input(p, netif);
+		break;
+	default:
+		pbuf_free(p);
+	}
+}
+
+/* One frame, of n buffers. */
+static void receive(struct netdev *d, const struct nic_buf *v, unsigned n)
+{
+	struct eth_hdr eth;
+	struct pbuf *p;
+	size_t len = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		len += v[i].len;
+	if (v[0].len <= SIZEOF_ETH_HDR || len > 0xffff + SIZEOF_ETH_HDR) {
+		for (unsigned i = 0; i < n; i++)
+			give_back(d, v[i].id);
+		return;
+	}
+	memcpy(&eth, v[0].data, sizeof eth); /* the buffer may be back with the device before we are done */
+	p = is_crowded(d) ? copy(d, v, n, len - SIZEOF_ETH_HDR) : lend(d, v, n);
+	if (p)
+		input(d, &eth, p, &v[0].off);
+}
+
+static bool receive_all(struct netdev *d)
+{
+	struct nic_buf v[BATCH];
+	unsigned n = nic_rx(d->n, v, BATCH), from = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (v[i].more)
+			continue;
+		receive(d, v + from, i + 1 - from);
+		from = i + 1;
+	}
+	return n > 0;
+}
+
+/* ---- Polling ---- */
+
+static bool poll_loopback(void)
+{
+	bool did = false;
+	struct netif *netif;
+
+	NETIF_FOREACH(netif) {
+		if (!netif->loop_first)
+			continue;
+		netif->chksum_flags &= (u16_t)~(CHECK_TRANSPORT | CHECK_ALWAYS); /* it never left this machine, nor was it summed */
+		netif_poll(netif);
+		netif->chksum_flags |= CHECK_ALWAYS;
+		did = true;
+	}
+	return did;
+}
+
+static void kick(struct netdev *d)
+{
+	if (!d->unrung && !d->given)
+		return;
+	d->unrung = 0;
+	d->given = false;
+	nic_kick(d->n);
+}
+
+bool netdev_poll(void)
+{
+	bool did = poll_loopback();
+
+	poll_handed = 0;
+	for (struct netdev *d = devs; d < devs + count; d++) {
+		kick(d); /* before anything else: the device works while we do */
+		did |= netdev_tx_reap(d);
+		did |= receive_all(d);
+		kick(d);
+	}
+	return did;
+}
+
+bool netdev_arm(void)
+{
+	struct netif *netif;
+
+	NETIF_FOREACH(netif)
+		if (netif->loop_first)
+			return true;
+	for (struct netdev *d = devs; d < devs + count; d++)
+		if (nic_arm(d->n))
+			return true;
+	return false;
+}
+
+void netdev_flush(void)
+{
+	for (struct netdev *d = devs; d < devs + count; d++)
+		if (d->unrung > (poll_handed ? HELD_MOST : 0))
+			kick(d);
+}
+
+void netdev_sent(void)
+{
+	if (poll_handed)
+		poll_handed--;
+	netdev_flush();
+}
+
+/* ---- Bringing up ---- */
+
+static err_t init(struct netif *netif)
+{
+	struct netdev *d = netif->state;
+
+	netif->name[0] = 'n';
+	netif->name[1] = 'i';
+	netif->hwaddr_len = ETH_HWADDR_LEN;
+	memcpy(netif->hwaddr, d->info.mac, ETH_HWADDR_LEN);
+	netif->mtu = d->info.mtu;
+	netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET | NETIF_FLAG_IGMP | NETIF_FLAG_MLD6;
+	netif->output = etharp_output;
+	netif->output_ip6 = ethip6_output;
+	netif->linkoutput = netdev_tx_output;
+	netif->chksum_flags = CHECK_ALWAYS | GEN_ALWAYS | (d->info.features & NIC_TX_CSUM ? 0 : GEN_TRANSPORT);
+	return ERR_OK;
+}
+
+int netdev_open(unsigned n)
+{
+	struct netdev *d = &devs[count];
+	int rc;
+
+	if (count == NETDEV_MAX)
+		return -ERR_NODEV;
+	rc = nic_open(n, &d->info);
+	if (rc == 0)
+		rc = nic_share(n, arena_base(), arena_size());
+	if (rc)
+		return rc;
+	d->n = n;
+	netif_add_noaddr(&d->netif, d, init, ip_input);
+	count++;
+	netif_set_up(&d->netif);
+	if (d->info.up)
+		netif_set_link_up(&d->netif);
+	return 0;
+}
+
+void netdev_look(void)
+{
+	for (struct netdev *d = devs; d < devs + count; d++) {
+		nic_info(d->n, &d->info);
+		d->netif.mtu = d->info.mtu;
+		if (d->info.up && !d->info.broken)
+			netif_set_link_up(&d->netif);
+		else
+			netif_set_link_down(&d->netif);
+	}
+}
+
+bool netdev_cuts(const struct netif *netif, bool ip6)
+{
+	const struct netdev *d = netif->state;
+
+	if (netif->linkoutput != netdev_tx_output)
+		return netif->mtu == 0; /* the loopback takes packets of any length */
+	return d->info.features & (ip6 ? NIC_TX_TSO6 : NIC_TX_TSO4);
+}
+
+bool netdev_cuts_for(const struct tcp_pcb *pcb)
+{
+	const struct netif *netif = pcb->netif_idx != NETIF_NO_INDEX ? netif_get_by_index(pcb->netif_idx)
+								     : ip_route(&pcb->local_ip, &pcb->remote_ip);
+
+	return netif && netdev_cuts(netif, IP_IS_V6_VAL(pcb->remote_ip));
+}

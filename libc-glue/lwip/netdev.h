@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The network interfaces of nic.h as lwIP's netifs.
+ */
+#ifndef LWIP_GLUE_NETDEV_H
+#define LWIP_GLUE_NETDEV_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/nic.h"
+#include "lwip/netif.h"
+#include "lwip/priv/tcp_priv.h"
+
+#define NETDEV_MAX 8
+#define NETDEV_WAITING 256 /* frames that wait for room in the ring; a power of two */
+
+struct netdev {
+	struct netif netif;
+	unsigned n;                  /* of nic.h */
+	struct nic_info info;
+	unsigned unrung;             /* frames queued since the last kick */
+	bool given;                  /* a buffer was given back since */
+	uint64_t dropped, copied;    /* frames: not sent for want of room; received by a copy because too many were lent */
+	unsigned first, waiting;     /* of queue */
+	struct pbuf *queue[NETDEV_WAITING];
+};
+
+/* Opens interface n, shares the arena with it and makes it known to lwIP, without an address. Returns 0 or as nic_open(). */
+int netdev_open(unsigned n);
+
+/* Interface n, NULL past the last. */
+struct netdev *netdev_get(unsigned n);
+
+/* The poller's halves: takes what has come and gone; asks for an interrupt. */
+bool netdev_poll(void);
+bool netdev_arm(void);
+
+/* Once a second: carrier, MTU, broken. */
+void netdev_look(void);
+
+/*
+ * Rings the doorbells for the frames that were queued, at the end of a socket call. Where a server is in the middle of a batch of ready sockets
+ * (poll_handed) this is left to the last of them: one doorbell does for all the answers. netdev_sent() says besides that one of
+ * them has been given.
+ */
+void netdev_flush(void);
+void netdev_sent(void);
+
+/* Whether segments of segs.c longer than the MTU may go to netif; to where pcb's go. */
+bool netdev_cuts(const struct netif *netif, bool ip6);
+bool netdev_cuts_for(const struct tcp_pcb *pcb);
+
+#endif

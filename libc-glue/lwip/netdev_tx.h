@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The sending half of netdev.c.
+ */
+#ifndef LWIP_GLUE_NETDEV_TX_H
+#define LWIP_GLUE_NETDEV_TX_H
+
+#include "libc-glue/lwip/netdev.h"
+
+/* lwIP's linkoutput. */
+err_t netdev_tx_output(struct netif *netif, struct pbuf *p);
+
+/* Takes back what was sent, queues what waits. Returns whether anything was done. */
+bool netdev_tx_reap(struct netdev *d);
+
+#endif

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * TCP segments longer than the MSS, for devices that cut them (TSO). Read segs.h first.
+ *
+ * lwIP spends some 1,000 instructions on a segment, whatever its length; so the way to send fast is to send long ones and to let
+ * the device cut them. lwIP itself knows nothing of that, but it is happy to carry a segment of any length up to 64 KiB: here such segments are made
+ * and put on pcb->unsent in the place of tcp_write(). Three things it cannot do with them are done here:
+ *
+ *   - a segment that does not fit in the window as a whole is sent in part: segs_output() splits the first unsent one at
+ *     a multiple of the MSS (lwIP would wait for the window to open that far, and after a timeout for ever);
+ *   - when the peer repeats an ACK, the first unacknowledged segment loses what is acknowledged and is split to
+ *     one MSS, so that a fast retransmission repeats one packet and not 45;
+ *   - above the MTU, IP would fragment it: segs_frag4() stands before ip4_frag() and lets it pass (hooks.h).
+ *
+ * A segment is a header pbuf, which says how the device shall cut, and a pbuf that refers to a chunk. Splitting copies nothing.
+ */
+#include "libc-glue/lwip/segs.h"
+
+#include "core/list.h"
+#include "libc-glue/lwip/arena.h"
+#include "libc-glue/lwip/hooks.h"
+#include "libc-glue/lwip/netdev.h"
+#include "libc-glue/lwip/pool.h"
+#include "lwip/inet_chksum.h"
+#include "lwip/ip4_frag.h"
+#include "lwip/ip6_frag.h"
+#include "lwip/nd6.h"
+#include "lwip/prot/tcp.h"
+#include "lwip/prot/udp.h"
+#include "lwip/stats.h"
+
+#define LEN_MAX 65000u /* of a segment: with its headers it stays below IP's 65535 */
+
+/* The pbuf of a segment's data. */
+struct piece {
+	struct pbuf_custom custom;
+	struct segs_chunk *chunk;
+};
+
+static struct pool pieces = POOL_INIT(pieces, "segs", sizeof(struct piece));
+
+/* ---- Chunks ---- */
+
+struct segs_chunk *segs_chunk(size_t len)
+{
+	struct segs_chunk *c = arena_malloc(sizeof *c + len);
+
+	if (c)
+		c->refs = 1;
+	return c;
+}
+
+void segs_chunk_put(struct segs_chunk *c)
+{
+	if (--c->refs == 0)
+		arena_free(c);
+}
+
+static void piece_free(struct pbuf *p)
+{
+	struct piece *piece = container_of(container_of(p, struct pbuf_custom, pbuf), struct piece, custom);
+
+	segs_chunk_put(piece->chunk);
+	pool_give(&pieces, piece);
+}
+
+static struct pbuf *piece_new(struct segs_chunk *chunk, char *data, size_t len)
+{
+	struct piece *piece = pool_take(&pieces);
+
+	if (!piece)
+		return NULL;
+	piece->chunk = chunk;
+	piece->custom.custom_free_function = piece_free;
+	chunk->refs++;
+	/* PBUF_ROM: it does not change, so nobody down the stack needs a copy of it. */
+	return pbuf_alloced_custom(PBUF_RAW, (u16_t)len, PBUF_ROM, &piece->custom, data, (u16_t)len);
+}
+
+/* The piece of a segment that was made here and nowhere else, or NULL. */
+static struct piece *piece_of(const struct tcp_seg *seg)
+{
+	struct pbuf *p = seg->p->next;
+	struct pbuf_custom *custom = container_of(p, struct pbuf_custom, pbuf);
+
+	if (!(seg->p->flags & PBUF_FLAG_GSO) || !p || p->next || custom->custom_free_function != piece_free)
+		return NULL;
+	return container_of(custom, struct piece, custom);
+}
+
+/* ---- Segments ---- */
+
+static u8_t option_flags(const struct tcp_pcb *pcb)
+{
+	return pcb->flags & TF_TIMESTAMP ? TF_SEG_OPTS_TS : 0;
+}
+
+/* Payload of a packet on the wire. As tcp_write(): at most half of the largest window that the peer ever had (its reasons: RFC 9293 3.8.6.2.1). */
+static u16_t wire_len(const struct tcp_pcb *pcb)
+{
+	u16_t options = LWIP_TCP_OPT_LENGTH(option_flags(pcb));
+	u32_t mss = LWIP_MIN(pcb->mss, pcb->snd_wnd_max / 2);
+
+	if (mss == 0)
+		mss = pcb->mss;
+	return mss > options ? (u16_t)(mss - options) : 1;
+}
+
+/* The longest segment that may be made for pcb now: a multiple of wire_len(). */
+static u16_t longest(const struct tcp_pcb *pcb)
+{
+	u16_t wire = wire_len(pcb);
+	u32_t most = LWIP_MIN(LEN_MAX, pcb->snd_wnd_max / 2);
+
+	if (most < 2u * wire || !netdev_cuts_for(pcb))
+		return wire;
+	return (u16_t)(most - most % wire);
+}
+
+/* Consumes data. */
+static struct tcp_seg *seg_new(const struct tcp_pcb *pcb, struct pbuf *data, u32_t seqno, u8_t flags)
+{
+	u16_t options = LWIP_TCP_OPT_LENGTH(option_flags(pcb));
+	struct pbuf *p = pbuf_alloc(PBUF_TRANSPORT, options, PBUF_RAM);
+	struct tcp_seg *seg = p ? memp_malloc(MEMP_TCP_SEG) : NULL;
+
+	if (!seg) {
+		pbuf_free(data);
+		if (p)
+			pbuf_free(p);
+		return NULL;
+	}
+	p->flags |= PBUF_FLAG_GSO;
+	p->gso_size = wire_len(pcb);
+	*seg = (struct tcp_seg){ .p = p, .len = data->tot_len, .flags = option_flags(pcb) };
+	pbuf_cat(p, data);
+	pbuf_add_header(p, TCP_HLEN); /* PBUF_TRANSPORT has left the room */
+	seg->tcphdr = p->payload;
+	seg->tcphdr->src = lwip_htons(pcb->local_port);
+	seg->tcphdr->dest = lwip_htons(pcb->remote_port);
+	seg->tcphdr->seqno = lwip_htonl(seqno);
+	TCPH_HDRLEN_FLAGS_SET(seg->tcphdr, (u16_t)((TCP_HLEN + options) / 4), flags);
+	seg->tcphdr->urgp = 0;
+	return seg;
+}
+
+static struct tcp_seg **tail_of(struct tcp_pcb *pcb)
+{
+	struct tcp_seg **link = &pcb->unsent;
+
+	while (*link)
+		link = &(*link)->next;
+	return link;
+}
+
+size_t segs_queue(struct tcp_pcb *pcb, struct segs_chunk *chunk, size_t len, bool push)
+{
+	struct tcp_seg **link = tail_of(pcb);
+	u16_t most = longest(pcb);
+	size_t done = 0;
+
+	while (done < len && pcb->snd_queuelen < TCP_SND_QUEUELEN - 2) {
+		u16_t n = (u16_t)LWIP_MIN(len - done, most);
+		struct pbuf *data = piece_new(chunk, chunk->data + done, n);
+		struct tcp_seg *seg = data ? seg_new(pcb, data, pcb->snd_lbb, push && done + n == len ? TCP_PSH : 0) : NULL;
+
+		if (!seg)
+			break;
+		*link = seg;
+		link = &seg->next;
+		pcb->snd_lbb += n;
+		pcb->snd_buf -= n;
+		pcb->snd_queuelen = (u16_t)(pcb->snd_queuelen + 2);
+		pcb->unsent_oversize = 0; /* the new tail has no room for tcp_write() to fill */
+		done += n;
+	}
+	return done;
+}
+
+bool segs_tail_is_long(const struct tcp_pcb *pcb)
+{
+	const struct tcp_seg *seg = pcb->unsent;
+
+	while (seg && seg->next)
+		seg = seg->next;
+	return seg && seg->len + (u32_t)LWIP_TCP_OPT_LENGTH(seg->flags) > LWIP_MIN(pcb->mss, pcb->snd_wnd_max / 2);
+}
+
+/* ---- Splitting ---- */
+
+/* The device still reads it: then neither header nor lengths may change. As tcp_output_segment_busy(). */
+static bool is_busy(const struct tcp_seg *seg)
+{
+	return seg->p->ref != 1;
+}
+
+/* Makes two of seg, the first with n bytes. Returns false, and changes nothing, where that cannot be. */
+static bool split(struct tcp_pcb *pcb, struct tcp_seg *seg, u16_t n)
+{
+	struct piece *piece = piece_of(seg);
+	u8_t flags = TCPH_FLAGS(seg->tcphdr);
+	struct tcp_seg *rest;
+	struct pbuf *data;
+
+	if (!piece || n >= seg->len || is_busy(seg))
+		return false;
+	data = piece_new(piece->chunk, (char *)piece->custom.pbuf.payload + n, (size_t)(seg->len - n));
+	rest = data ? seg_new(pcb, data, lwip_ntohl(seg->tcphdr->seqno) + n, flags & (TCP_PSH | TCP_FIN | TCP_ACK)) : NULL;
+	if (!rest)
+		return false;
+	TCPH_FLAGS_SET(seg->tcphdr, flags & ~(TCP_PSH | TCP_FIN));
+	piece->custom.pbuf.len = piece->custom.pbuf.tot_len = n;
+	seg->p->tot_len = (u16_t)(seg->p->len + n);
+	seg->len = n;
+	rest->next = seg->next;
+	seg->next = rest;
+	pcb->snd_queuelen = (u16_t)(pcb->snd_queuelen + 2);
+	return true;
+}
+
+/* Takes off what the peer has acknowledged of seg, and gives it back to the send buffer. */
+static void trim(struct tcp_pcb *pcb, struct tcp_seg *seg)
+{
+	struct piece *piece = piece_of(seg);
+	u32_t n = pcb->lastack - lwip_ntohl(seg->tcphdr->seqno);
+
+	if (!piece || n == 0 || n >= seg->len || is_busy(seg))
+		return;
+	piece->custom.pbuf.payload = (char *)piece->custom.pbuf.payload + n;
+	piece->custom.pbuf.len = piece->custom.pbuf.tot_len = (u16_t)(seg->len - n);
+	seg->p->tot_len = (u16_t)(seg->p->tot_len - n);
+	seg->len = (u16_t)(seg->len - n);
+	seg->tcphdr->seqno = lwip_htonl(pcb->lastack);
+	pcb->snd_buf += n;
+}
+
+/* Makes the first unsent segment fit in what the windows leave, if it can be sent in part. */
+static void fit(struct tcp_pcb *pcb)
+{
+	struct tcp_seg *seg = pcb->unsent;
+	u32_t window = LWIP_MIN(pcb->snd_wnd, pcb->cwnd), flying, room;
+	u16_t wire = wire_len(pcb);
+
+	trim(pcb, seg);
+	flying = lwip_ntohl(seg->tcphdr->seqno) - pcb->lastack;
+	if (flying >= window || flying + seg->len <= window)
+		return;
+	room = window - flying;
+	/* While there are packets whose ACKs will open the window further, little ones are not worth it: the device likes them long. */
+	if (flying > 0 && (room < wire || room < window / 4))
+		return;
+	/* Less than one packet's worth, and nothing on its way: lwIP's persist timer takes it from here, from a segment that it can handle. */
+	split(pcb, seg, (u16_t)(room < wire ? wire : room - room % wire));
+}
+
+static bool is_long(const struct tcp_pcb *pcb, const struct tcp_seg *seg)
+{
+	return seg && seg->len > pcb->mss;
+}
+
+void segs_output(struct tcp_pcb *pcb)
+{
+	if (is_long(pcb, pcb->unsent))
+		fit(pcb);
+	tcp_output(pcb);
+	/* What followed the first may be long as well, and fit in part. */
+	if (is_long(pcb, pcb->unsent)) {
+		fit(pcb);
+		tcp_output(pcb);
+	}
+}
+
+/* Before lwIP retransmits the first unacknowledged segment, at the third repeated ACK. */
+static void prepare_loss(struct tcp_pcb *pcb)
+{
+	trim(pcb, pcb->unacked);
+	if (is_long(pcb, pcb->unacked))
+		split(pcb, pcb->unacked, wire_len(pcb));
+}
+
+void segs_after_input(struct tcp_pcb *pcb)
+{
+	if (pcb->dupacks > 0 && pcb->dupacks < 3 && is_long(pcb, pcb->unacked))
+		prepare_loss(pcb);
+	if (is_long(pcb, pcb->unsent))
+		segs_output(pcb);
+}
+
+/* After a timeout everything is unsent again and the window is one MSS. The route may have changed too, to a device that does not cut. */
+void segs_after_timer(struct tcp_pcb *pcb)
+{
+	if (!is_long(pcb, pcb->unsent))
+		return;
+	if (pcb->unsent->len > longest(pcb))
+		split(pcb, pcb->unsent, longest(pcb));
+	segs_output(pcb);
+}
+
+/* ---- Packets above the MTU ---- */
+
+/* The device sums up whole packets only: what is going to be fragmented is summed here. p begins with its IP header of hlen bytes. */
+static void sum(struct pbuf *p, u16_t hlen, u8_t proto, const ip_addr_t *src, const ip_addr_t *dst)
+{
+	u16_t offset = proto == IP_PROTO_UDP ? offsetof(struct udp_hdr, chksum) : offsetof(struct tcp_hdr, chksum);
+	u16_t *field = (u16_t *)(void *)((char *)p->payload + hlen + offset), value;
+
+	if ((proto != IP_PROTO_UDP && proto != IP_PROTO_TCP) || p->len < hlen + offset + 2 || *field != 0)
+		return;
+	pbuf_remove_header(p, hlen);
+	value = ip_chksum_pseudo(p, proto, p->tot_len, src, dst);
+	*field = value ? value : 0xffff;
+	pbuf_add_header(p, hlen);
+}
+
+/* A segment of segs_queue() that the device cuts, in pieces that fit the path. hlen: of the IP header. */
+static bool will_be_cut(struct pbuf *p, struct netif *netif, u16_t hlen, u16_t mtu)
+{
+	const struct tcp_hdr *tcp = (const struct tcp_hdr *)(const void *)((char *)p->payload + hlen);
+	u16_t headers = (u16_t)(hlen + TCPH_HDRLEN_BYTES(tcp));
+
+	if (!(p->flags & PBUF_FLAG_GSO) || !netdev_cuts(netif, hlen == IP6_HLEN))
+		return false;
+	p->gso_size = (u16_t)LWIP_MIN(p->gso_size, mtu - headers);
+	return true;
+}
+
+/* Too long for fragments to be a good idea: nothing is sent, and segs_after_timer() splits it. */
+static bool is_too_long(const struct pbuf *p)
+{
+	return (p->flags & PBUF_FLAG_GSO) && p->tot_len > p->gso_size + IP6_HLEN + TCP_HLEN + TCP_MAX_OPTION_BYTES;
+}
+
+err_t segs_frag4(struct pbuf *p, struct netif *netif, const ip4_addr_t *dest)
+{
+	const struct ip_hdr *ip = p->payload;
+	ip_addr_t src, dst;
+
+	if (will_be_cut(p, netif, IPH_HL_BYTES(ip), netif->mtu))
+		return netif->output(netif, p, dest);
+	if (is_too_long(p))
+		return ERR_VAL;
+	ip_addr_copy_from_ip4(src, ip->src);
+	ip_addr_copy_from_ip4(dst, ip->dest);
+	if (!(IPH_OFFSET(ip) & PP_HTONS(IP_OFFMASK | IP_MF)))
+		sum(p, IPH_HL_BYTES(ip), IPH_PROTO(ip), &src, &dst);
+	return ip4_frag(p, netif, dest);
+}
+
+err_t segs_frag6(struct pbuf *p, struct netif *netif, const ip6_addr_t *dest)
+{
+	const struct ip6_hdr *ip = p->payload;
+	ip_addr_t src, dst;
+
+	if (will_be_cut(p, netif, IP6_HLEN, nd6_get_destination_mtu(dest, netif)))
+		return netif->output_ip6(netif, p, dest);
+	if (is_too_long(p))
+		return ERR_VAL;
+	ip_addr_copy_from_ip6_packed(src, ip->src);
+	ip_addr_copy_from_ip6_packed(dst, ip->dest);
+	sum(p, IP6_HLEN, IP6H_NEXTH(ip), &src, &dst);
+	return ip6_frag(p, netif, dest);
+}

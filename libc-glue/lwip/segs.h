@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * TCP segments longer than the MSS, for devices that cut them (TSO).
+ */
+#ifndef LWIP_GLUE_SEGS_H
+#define LWIP_GLUE_SEGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lwip/priv/tcp_priv.h"
+
+#define SEGS_CHUNK_MAX 65536u
+
+/* Data in the arena, as long as somebody refers to it. */
+struct segs_chunk {
+	uint32_t refs;
+	uint32_t unused[3];
+	char data[]; /* aligned to 16 */
+};
+
+/* Room for len (1 to SEGS_CHUNK_MAX) bytes, with one reference. NULL when the arena is full. */
+struct segs_chunk *segs_chunk(size_t len);
+void segs_chunk_put(struct segs_chunk *chunk);
+
+/*
+ * Queues len bytes of chunk for sending, as tcp_write() would, in segments as long as device and windows allow, without a copy.
+ * The bytes become part of the stream: chunk must not change any more. push: nothing more follows soon. Returns how many were queued: less than len
+ * when memory ran out. The caller has looked at pcb->snd_buf, and calls segs_output() afterwards.
+ */
+size_t segs_queue(struct tcp_pcb *pcb, struct segs_chunk *chunk, size_t len, bool push);
+
+/* Whether the last unsent segment is one that tcp_write() must not append to. */
+bool segs_tail_is_long(const struct tcp_pcb *pcb);
+
+/* tcp_output(), and before it cuts what does not fit in the window as it is. */
+void segs_output(struct tcp_pcb *pcb);
+
+/* After a segment of pcb's came in, and after its timers ran. */
+void segs_after_input(struct tcp_pcb *pcb);
+void segs_after_timer(struct tcp_pcb *pcb);
+
+#endif

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Between the files of sock*.c: what a socket is. Read sock.c first.
+ *
+ * The calls return a count, a descriptor or 0, or a negative errno; sock_posix.c gives them their names.
+ */
+#ifndef SOCK_H
+#define SOCK_H
+
+#include <sys/socket.h>
+
+#include "libc-glue/glue.h"
+#include "lwip/ip_addr.h"
+#include "lwip/pbuf.h"
+
+struct tcp_pcb;
+struct udp_pcb;
+struct raw_pcb;
+
+enum sock_state {
+	SOCK_IDLE,       /* made, perhaps bound */
+	SOCK_LISTENING,
+	SOCK_CONNECTING,
+	SOCK_CONNECTED,  /* and perhaps half closed */
+	SOCK_OVER,       /* was connected: lwIP has forgotten it */
+};
+
+/* A datagram that has come; udp.c of lwIP has verified it. */
+struct sock_dgram {
+	struct list node;
+	struct pbuf *p;
+	ip_addr_t from, to;
+	uint16_t port;
+	uint8_t ifindex;
+};
+
+/* A multicast group that was joined, to be left when the socket goes. */
+struct sock_group {
+	struct sock_group *next;
+	ip_addr_t group;
+	uint8_t ifindex; /* 0: all */
+};
+
+struct sock {
+	struct fd_file file;
+	uint16_t domain;           /* AF_INET, AF_INET6 */
+	uint8_t type, proto;       /* SOCK_STREAM, SOCK_DGRAM, SOCK_RAW */
+	uint8_t state;
+	bool v6only, nodelay, corked, pktinfo;
+	bool eof;                  /* the peer sends no more */
+	bool shut_read, shut_write;
+	bool unwritable;           /* the last look or write found no room: the program wants to hear when there is */
+	bool starved;              /* no memory for a write although it has nothing queued: on the list of sock_stream.c */
+	int error;                 /* an errno to be reported once, SO_ERROR */
+	union {
+		struct tcp_pcb *tcp; /* NULL once lwIP has freed it. Listening: a struct tcp_pcb_listen */
+		struct udp_pcb *udp;
+		struct raw_pcb *raw;
+	};
+	struct waitq readers, writers;
+	uint64_t recv_timeout, send_timeout; /* ns, 0: none */
+	struct linger linger;
+	uint32_t sndbuf, rcvbuf;
+	uint32_t held;             /* of lwIP's receive window: what rcvbuf is below it */
+	uint32_t rx_bytes;         /* not read yet */
+	uint32_t rx_pbufs;         /* roughly, how many they lie in */
+
+	/* Stream: pbufs linked by next, each the socket's own, whatever tot_len says. */
+	struct pbuf *rx_first, *rx_last;
+	uint32_t rx_offset;        /* read already, of rx_first */
+
+	/* Datagrams. */
+	struct list dgrams;
+	struct sock_group *groups;
+
+	/* Listening: connections that nobody has accepted yet. They know their listener as long as they are there. */
+	struct list queue, in_queue;
+	struct sock *listener;
+	unsigned queued, backlog;
+	struct list in_starved;
+
+	/* The ends of a connection that lwIP has forgotten. */
+	ip_addr_t local, remote;
+	uint16_t local_port, remote_port;
+};
+
+/* ---- sock.c ---- */
+
+struct sock *sock_new(int domain, int type, int flags);
+void sock_free(struct sock *s);
+struct sock *sock_of(struct fd_file *f); /* NULL: not a socket of lwIP's */
+
+int sock_socket(int domain, int type, int proto);
+int sock_bind(int fd, const struct sockaddr *addr, socklen_t len);
+int sock_listen(int fd, int backlog);
+int sock_accept(int fd, struct sockaddr *addr, socklen_t *len, int flags);
+int sock_connect(int fd, const struct sockaddr *addr, socklen_t len);
+int sock_shutdown(int fd, int how);
+int sock_name(int fd, struct sockaddr *addr, socklen_t *len, bool peer);
+ssize_t sock_send(int fd, const struct msghdr *msg, int flags);
+ssize_t sock_recv(int fd, struct msghdr *msg, int flags);
+
+/* Something has changed: wakes who is blocked, and who polls for these POLL* events. */
+void sock_wake(struct sock *s, unsigned events);
+
+/* Blocks on q; deadline from sock_deadline(). Returns 0, -EAGAIN when it passed, -EINTR. */
+int sock_wait(struct waitq *q, uint64_t deadline);
+uint64_t sock_deadline(uint64_t timeout);
+
+/* lwIP's err_t as a negative errno. */
+int sock_errno(signed char err);
+
+/* ---- sock_addr.c ---- */
+
+/* Reads an address for a socket of domain. Returns 0, -EINVAL, -EAFNOSUPPORT. */
+int sock_addr_in(int domain, const struct sockaddr *addr, socklen_t len, ip_addr_t *ip, uint16_t *port);
+
+/* Writes one, cut at *len, which becomes its full length. addr NULL: nothing. */
+void sock_addr_out(int domain, const ip_addr_t *ip, uint16_t port, struct sockaddr *addr, socklen_t *len);
+
+/* What lwIP binds a socket to for "any address": of both families where the socket is for both. */
+void sock_addr_any(const struct sock *s, ip_addr_t *ip);
+
+/* ---- sock_tcp.c: streams ---- */
+
+int sock_tcp_new(struct sock *s);
+int sock_tcp_bind(struct sock *s, const ip_addr_t *ip, uint16_t port);
+int sock_tcp_listen(struct sock *s, int backlog);
+struct sock *sock_tcp_accept(struct sock *s); /* NULL: none is waiting */
+int sock_tcp_connect(struct sock *s, const ip_addr_t *ip, uint16_t port, bool block);
+int sock_tcp_shutdown(struct sock *s, bool rd, bool wr);
+void sock_tcp_close(struct sock *s);
+unsigned sock_tcp_ready(struct sock *s);
+void sock_tcp_set_rcvbuf(struct sock *s);
+void sock_tcp_forget(struct sock *s); /* lets go of the PCB, which lives on by itself */
+
+/* ---- sock_stream.c: their data ---- */
+
+ssize_t sock_stream_recv(struct sock *s, const struct iovec *v, int nv, int flags);
+ssize_t sock_stream_send(struct sock *s, const struct iovec *v, int nv, int flags);
+void sock_stream_add(struct sock *s, struct pbuf *p); /* received, consumes p */
+void sock_stream_drop(struct sock *s);                /* throws away what was received */
+size_t sock_stream_room(struct sock *s);              /* bytes that a write would take now */
+bool sock_stream_writable(struct sock *s);
+void sock_stream_defaults(uint32_t *sndbuf, uint32_t *rcvbuf);
+void sock_stream_uncork(struct sock *s);
+
+/* ---- sock_dgram.c: UDP and raw ---- */
+
+int sock_dgram_new(struct sock *s);
+int sock_dgram_bind(struct sock *s, const ip_addr_t *ip, uint16_t port);
+int sock_dgram_connect(struct sock *s, const ip_addr_t *ip, uint16_t port); /* ip NULL: disconnects */
+void sock_dgram_close(struct sock *s);
+unsigned sock_dgram_ready(struct sock *s);
+ssize_t sock_dgram_send(struct sock *s, const struct msghdr *msg, int flags);
+ssize_t sock_dgram_recv(struct sock *s, struct msghdr *msg, int flags);
+
+/* ---- sock_opt.c ---- */
+
+int sock_getsockopt(int fd, int level, int name, void *value, socklen_t *len);
+int sock_setsockopt(int fd, int level, int name, const void *value, socklen_t len);
+
+/* ---- sock_pair.c ---- */
+
+int sock_socketpair(int domain, int type, int proto, int fds[2]);
+
+/* ---- iov.c ---- */
+
+/* A place in a vector. */
+struct iov {
+	const struct iovec *v;
+	int nv;
+	size_t at; /* in v[0] */
+};
+size_t iov_length(const struct iovec *v, int nv);
+void iov_get(struct iov *i, void *to, size_t n);         /* copies out of the vector */
+void iov_put(struct iov *i, const void *from, size_t n); /* and into it */
+void *iov_piece(struct iov *i, size_t *len);             /* the rest of the current piece; *len 0 at the end */
+void iov_skip(struct iov *i, size_t n);
+
+#endif

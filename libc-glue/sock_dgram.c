@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * UDP and raw sockets. Read sock.c first.
+ *
+ * A datagram waits in the pbuf it came in, until it is read or the receive buffer is full: then new ones are dropped, as UDP may. One copy each way.
+ */
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <string.h>
+
+#include "libc-glue/lwip/netdev.h"
+#include "libc-glue/lwip/pool.h"
+#include "libc-glue/lwip/stack.h"
+#include "libc-glue/sock.h"
+#include "libc-glue/sock_group.h"
+#include "lwip/ip.h"
+#include "lwip/raw.h"
+#include "lwip/udp.h"
+
+#define UDP_MAX 65507 /* RFC 768 in IPv4 */
+#define OVERHEAD 256  /* what a waiting datagram counts for besides its bytes: it holds a whole buffer */
+#define PORT_TRIES 64
+
+static struct pool dgrams = POOL_INIT(dgrams, "datagrams", sizeof(struct sock_dgram));
+
+/* ---- Receiving ---- */
+
+static void add(struct sock *s, struct pbuf *p, const ip_addr_t *from, uint16_t port)
+{
+	struct sock_dgram *d = NULL;
+
+	if (s->rx_bytes + p->tot_len + OVERHEAD <= s->rcvbuf && !s->shut_read)
+		d = pool_take(&dgrams);
+	if (!d) {
+		pbuf_free(p);
+		return;
+	}
+	d->p = p;
+	ip_addr_copy(d->from, *from);
+	ip_addr_copy(d->to, *ip_current_dest_addr());
+	d->port = port;
+	d->ifindex = netif_get_index(ip_current_input_netif());
+	list_append(&s->dgrams, &d->node);
+	s->rx_bytes += p->tot_len + OVERHEAD;
+	sock_wake(s, POLLIN);
+}
+
+static void on_udp(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *from, u16_t port)
+{
+	(void)pcb;
+	add(arg, p, from, port);
+}
+
+/* Every raw socket sees the packet, and then the stack: so each takes a copy. IPv4 shows its header to programs, IPv6 does not (RFC 3542 3). */
+static u8_t on_raw(void *arg, struct raw_pcb *pcb, struct pbuf *p, const ip_addr_t *from)
+{
+	struct pbuf *copy = pbuf_clone(PBUF_RAW, PBUF_RAM, p);
+
+	(void)pcb;
+	if (!copy)
+		return 0;
+	if (ip_current_is_v6())
+		pbuf_remove_header(copy, ip_current_header_tot_len());
+	add(arg, copy, from, 0);
+	return 0;
+}
+
+static void drop_first(struct sock *s)
+{
+	struct sock_dgram *d = container_of(list_take(&s->dgrams), struct sock_dgram, node);
+
+	s->rx_bytes -= d->p->tot_len + OVERHEAD;
+	pbuf_free(d->p);
+	pool_give(&dgrams, d);
+}
+
+static size_t copy_out(const struct pbuf *p, const struct msghdr *msg)
+{
+	size_t want = iov_length(msg->msg_iov, (int)msg->msg_iovlen), done = 0;
+	struct iov to = { msg->msg_iov, (int)msg->msg_iovlen, 0 };
+
+	for (; p && done < want; p = p->next) {
+		size_t n = p->len < want - done ? p->len : want - done;
+
+		iov_put(&to, p->payload, n);
+		done += n;
+	}
+	return done;
+}
+
+/* IP_PKTINFO: where the datagram was sent to. */
+static void put_control(const struct sock *s, const struct sock_dgram *d, struct msghdr *msg)
+{
+	struct in_pktinfo info = { .ipi_ifindex = d->ifindex };
+	struct in6_pktinfo info6 = { .ipi6_ifindex = d->ifindex };
+	bool v6 = s->domain == AF_INET6;
+	size_t len = v6 ? sizeof info6 : sizeof info;
+	struct cmsghdr *c = msg->msg_control;
+	struct sockaddr_in6 addr;
+	socklen_t addrlen = sizeof addr;
+
+	if (!s->pktinfo || msg->msg_controllen < CMSG_SPACE(len)) {
+		msg->msg_flags |= s->pktinfo ? MSG_CTRUNC : 0;
+		msg->msg_controllen = 0;
+		return;
+	}
+	sock_addr_out(AF_INET6, &d->to, 0, (struct sockaddr *)&addr, &addrlen);
+	info6.ipi6_addr = addr.sin6_addr;
+	info.ipi_addr.s_addr = info.ipi_spec_dst.s_addr = ip_2_ip4(&d->to)->addr;
+	c->cmsg_len = CMSG_LEN(len);
+	c->cmsg_level = v6 ? IPPROTO_IPV6 : IPPROTO_IP;
+	c->cmsg_type = v6 ? IPV6_PKTINFO : IP_PKTINFO;
+	memcpy(CMSG_DATA(c), v6 ? (void *)&info6 : (void *)&info, len);
+	msg->msg_controllen = CMSG_SPACE(len);
+}
+
+static ssize_t deliver(struct sock *s, struct msghdr *msg, int flags)
+{
+	const struct sock_dgram *d = container_of(s->dgrams.next, struct sock_dgram, node);
+	size_t len = d->p->tot_len, n = copy_out(d->p, msg);
+
+	if (msg->msg_name)
+		sock_addr_out(s->domain, &d->from, d->port, msg->msg_name, &msg->msg_namelen);
+	put_control(s, d, msg);
+	if (n < len)
+		msg->msg_flags |= MSG_TRUNC;
+	if (!(flags & MSG_PEEK))
+		drop_first(s);
+	return (ssize_t)(flags & MSG_TRUNC ? len : n);
+}
+
+ssize_t sock_dgram_recv(struct sock *s, struct msghdr *msg, int flags)
+{
+	bool block = !(s->file.flags & O_NONBLOCK) && !(flags & MSG_DONTWAIT);
+	uint64_t deadline = sock_deadline(s->recv_timeout);
+
+	while (list_empty(&s->dgrams)) {
+		int rc = s->shut_read ? 0 : block ? sock_wait(&s->readers, deadline) : -EAGAIN;
+
+		if (rc || s->shut_read)
+			return rc;
+	}
+	return deliver(s, msg, flags);
+}
+
+/* ---- Sending ---- */
+
+static int make_pbuf(const struct sock *s, const struct msghdr *msg, struct pbuf **p)
+{
+	size_t len = iov_length(msg->msg_iov, (int)msg->msg_iovlen);
+	struct iov from = { msg->msg_iov, (int)msg->msg_iovlen, 0 };
+
+	if (len > UDP_MAX)
+		return -EMSGSIZE;
+	*p = pbuf_alloc(s->type == SOCK_RAW ? PBUF_IP : PBUF_TRANSPORT, (u16_t)len, PBUF_RAM);
+	if (!*p)
+		return -ENOBUFS;
+	iov_get(&from, (*p)->payload, len);
+	return 0;
+}
+
+static int bind_random(struct sock *s)
+{
+	ip_addr_t any;
+	err_t err = ERR_USE;
+
+	ip_addr_copy(any, s->udp->local_ip);
+	for (unsigned i = 0; i < PORT_TRIES && err == ERR_USE; i++)
+		err = udp_bind(s->udp, &any, (u16_t)(32768 + stack_random() % 28232));
+	return sock_errno(err);
+}
+
+static int transmit(struct sock *s, struct pbuf *p, const ip_addr_t *ip, uint16_t port)
+{
+	int rc;
+
+	if (s->type == SOCK_RAW)
+		return sock_errno(raw_sendto(s->raw, p, ip));
+	rc = s->udp->local_port ? 0 : bind_random(s);
+	return rc ? rc : sock_errno(udp_sendto(s->udp, p, ip, port));
+}
+
+/* Where a message goes. */
+static int target(const struct sock *s, const struct msghdr *msg, ip_addr_t *ip, uint16_t *port)
+{
+	int rc;
+
+	if (!msg->msg_name) {
+		ip_addr_copy(*ip, s->remote);
+		*port = s->remote_port;
+		return s->state == SOCK_CONNECTED ? 0 : -EDESTADDRREQ;
+	}
+	rc = sock_addr_in(s->domain, msg->msg_name, msg->msg_namelen, ip, port);
+	if (rc == 0 && IP_IS_V4(ip) && s->v6only)
+		rc = -ENETUNREACH;
+	return rc;
+}
+
+ssize_t sock_dgram_send(struct sock *s, const struct msghdr *msg, int flags)
+{
+	struct pbuf *p;
+	ip_addr_t ip;
+	uint16_t port;
+	size_t len;
+	int rc = target(s, msg, &ip, &port);
+
+	(void)flags;
+	if (rc == 0 && s->shut_write)
+		rc = -EPIPE;
+	if (rc == 0 && !ip_addr_ismulticast(&ip) && !stack_wait_route(&ip))
+		rc = -ENETUNREACH;
+	if (rc == 0)
+		rc = make_pbuf(s, msg, &p);
+	if (rc)
+		return rc;
+	len = p->tot_len;
+	rc = transmit(s, p, &ip, port);
+	pbuf_free(p);
+	netdev_flush();
+	return rc == -EINVAL ? -EACCES : rc ? rc : (ssize_t)len; /* what lwIP calls a wrong value is a broadcast without SO_BROADCAST */
+}
+
+/* ---- Making, naming, closing ---- */
+
+int sock_dgram_new(struct sock *s)
+{
+	u8_t type = s->domain == AF_INET ? IPADDR_TYPE_V4 : s->v6only ? IPADDR_TYPE_V6 : IPADDR_TYPE_ANY;
+
+	if (s->type == SOCK_RAW)
+		s->raw = raw_new_ip_type(type, s->proto);
+	else
+		s->udp = udp_new_ip_type(type);
+	if (!s->udp)
+		return -ENOBUFS;
+	if (s->type == SOCK_RAW)
+		raw_recv(s->raw, on_raw, s);
+	else
+		udp_recv(s->udp, on_udp, s);
+	return 0;
+}
+
+int sock_dgram_bind(struct sock *s, const ip_addr_t *ip, uint16_t port)
+{
+	if (s->type == SOCK_RAW)
+		return sock_errno(raw_bind(s->raw, ip));
+	if (s->udp->local_port)
+		return -EINVAL;
+	if (port)
+		return sock_errno(udp_bind(s->udp, ip, port));
+	ip_addr_copy(s->udp->local_ip, *ip);
+	return bind_random(s);
+}
+
+int sock_dgram_connect(struct sock *s, const ip_addr_t *ip, uint16_t port)
+{
+	int rc = 0;
+
+	if (!ip) {
+		s->state = SOCK_IDLE;
+		if (s->type == SOCK_RAW)
+			raw_disconnect(s->raw);
+		else
+			udp_disconnect(s->udp);
+		return 0;
+	}
+	if (!stack_wait_route(ip))
+		return -ENETUNREACH;
+	if (s->type == SOCK_DGRAM && !s->udp->local_port)
+		rc = bind_random(s);
+	if (rc == 0)
+		rc = sock_errno(s->type == SOCK_RAW ? raw_connect(s->raw, ip) : udp_connect(s->udp, ip, port));
+	if (rc)
+		return rc;
+	s->state = SOCK_CONNECTED;
+	ip_addr_copy(s->remote, *ip);
+	s->remote_port = port;
+	return 0;
+}
+
+void sock_dgram_close(struct sock *s)
+{
+	sock_group_leave_all(s);
+	if (s->type == SOCK_RAW)
+		raw_remove(s->raw);
+	else
+		udp_remove(s->udp);
+	while (!list_empty(&s->dgrams))
+		drop_first(s);
+}
+
+unsigned sock_dgram_ready(struct sock *s)
+{
+	return POLLOUT | (list_empty(&s->dgrams) && !s->shut_read ? 0 : POLLIN) | (s->error ? POLLERR : 0);
+}

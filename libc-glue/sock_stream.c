@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The data of connections. Read sock.c first.
+ *
+ * One copy each way. Received pbufs, most of them still in the device's buffers, are linked up and copied out by recv(). What is sent is
+ * copied into the arena once: little through tcp_write(), which fills up the last segment; much in chunks that long segments
+ * refer to (segs.c).
+ *
+ * How much a socket may queue depends on its SO_SNDBUF and on what the arena has left: with less memory everybody gets
+ * less, and who has nothing queued always gets a little, so nobody waits for ever.
+ */
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+
+#include "core/plat.h"
+#include "libc-glue/lwip/arena.h"
+#include "libc-glue/lwip/conns.h"
+#include "libc-glue/lwip/netdev.h"
+#include "libc-glue/lwip/segs.h"
+#include "libc-glue/sock.h"
+#include "lwip/priv/tcp_priv.h"
+
+#define SMALL 2048u             /* up to here tcp_write() */
+#define RETRY_NS 20000000u
+#define PACK_OF 1024u           /* received pbufs up to here are packed together when many wait */
+#define PACK_FROM 64u           /* pbufs */
+#define PACK_SIZE 1920u
+
+static struct list starving = LIST_INIT(starving);
+static struct timer retry;
+
+void sock_stream_defaults(uint32_t *sndbuf, uint32_t *rcvbuf)
+{
+	size_t snd = arena_size() / 8, rcv = page_total() * PAGE_SIZE / 64;
+
+	*sndbuf = (uint32_t)(snd > TCP_SND_BUF ? TCP_SND_BUF : snd < 16384 ? 16384 : snd);
+	*rcvbuf = (uint32_t)(rcv > TCP_WND ? TCP_WND : rcv < 65536 ? 65536 : rcv);
+}
+
+/* ---- Receiving ---- */
+
+static void append(struct sock *s, struct pbuf *p)
+{
+	if (s->rx_last)
+		s->rx_last->next = p;
+	else
+		s->rx_first = p;
+	while (p->next)
+		p = p->next;
+	s->rx_last = p;
+}
+
+/*
+ * A peer that sends byte by byte could have us hold one buffer of the device, or one block of the arena, for each. So when many
+ * wait, little ones are copied together: rx_last then is a block of PACK_SIZE bytes that belongs to us.
+ */
+static bool pack(struct sock *s, const struct pbuf *p)
+{
+	struct pbuf *last = s->rx_last;
+
+	if (last->if_idx == NETIF_NO_INDEX && last->tot_len == PACK_SIZE && last->len + p->tot_len <= PACK_SIZE) {
+		pbuf_copy_partial(p, (char *)last->payload + last->len, p->tot_len, 0);
+		last->len = (u16_t)(last->len + p->tot_len);
+		return true;
+	}
+	last = pbuf_alloc(PBUF_RAW, PACK_SIZE, PBUF_RAM);
+	if (!last)
+		return false;
+	last->if_idx = NETIF_NO_INDEX; /* of no interface: this is how it is known again */
+	pbuf_copy_partial(p, last->payload, p->tot_len, 0);
+	last->len = p->tot_len;
+	append(s, last);
+	return true;
+}
+
+void sock_stream_add(struct sock *s, struct pbuf *p)
+{
+	u16_t len = p->tot_len;
+	bool many = s->rx_bytes > PACK_FROM * PACK_OF || s->rx_pbufs > PACK_FROM;
+
+	s->rx_bytes += len;
+	if (many && len <= PACK_OF && s->rx_last && pack(s, p)) {
+		pbuf_free(p);
+		return;
+	}
+	s->rx_pbufs += pbuf_clen(p);
+	append(s, p);
+}
+
+static void free_first(struct sock *s)
+{
+	struct pbuf *p = s->rx_first;
+
+	s->rx_first = p->next;
+	if (!s->rx_first)
+		s->rx_last = NULL;
+	s->rx_offset = 0;
+	s->rx_pbufs -= s->rx_pbufs > 0;
+	p->next = NULL;
+	pbuf_free(p);
+}
+
+/* Copies up to want bytes; to NULL: they are thrown away. */
+static size_t consume(struct sock *s, struct iov *to, size_t want)
+{
+	size_t done = 0;
+
+	while (done < want && s->rx_first) {
+		struct pbuf *p = s->rx_first;
+		size_t n = p->len - s->rx_offset;
+
+		n = n < want - done ? n : want - done;
+		if (to)
+			iov_put(to, (char *)p->payload + s->rx_offset, n);
+		done += n;
+		s->rx_offset += (uint32_t)n;
+		if (s->rx_offset == p->len)
+			free_first(s);
+	}
+	s->rx_bytes -= (uint32_t)done;
+	return done;
+}
+
+static size_t peek(const struct sock *s, struct iov *to, size_t want)
+{
+	size_t done = 0, offset = s->rx_offset;
+
+	for (const struct pbuf *p = s->rx_first; p && done < want; p = p->next, offset = 0) {
+		size_t n = p->len - offset < want - done ? p->len - offset : want - done;
+
+		iov_put(to, (char *)p->payload + offset, n);
+		done += n;
+	}
+	return done;
+}
+
+/* Opens the window again. lwIP tells the peer when it has grown by 64 KiB; a socket with a small one cannot wait for that. */
+static void give_window(struct sock *s, size_t n)
+{
+	struct tcp_pcb *pcb = s->tcp;
+
+	if (!pcb)
+		return;
+	for (; n > 0xffff; n -= 0xffff)
+		tcp_recved(pcb, 0xffff);
+	tcp_recved(pcb, (u16_t)n);
+	if (s->rcvbuf < 2 * TCP_WND_UPDATE_THRESHOLD && pcb->rcv_nxt + pcb->rcv_wnd - pcb->rcv_ann_right_edge >= s->rcvbuf / 2) {
+		tcp_ack_now(pcb);
+		tcp_output(pcb);
+	}
+	conns_touch(pcb);
+}
+
+void sock_stream_drop(struct sock *s)
+{
+	give_window(s, consume(s, NULL, SIZE_MAX));
+}
+
+/* Why there is nothing to read: 0 for the end, -EAGAIN for not yet. */
+static int why_nothing(struct sock *s)
+{
+	int error = s->error;
+
+	if (error) {
+		s->error = 0;
+		return -error;
+	}
+	if (s->eof || s->shut_read)
+		return 0;
+	return s->state == SOCK_CONNECTED || s->state == SOCK_CONNECTING ? -EAGAIN : -ENOTCONN;
+}
+
+/* Copies what is there, and opens the window by what was taken. */
+static size_t take(struct sock *s, struct iov *to, size_t want, bool keep)
+{
+	size_t n;
+
+	if (keep)
+		return peek(s, &(struct iov){ to->v, to->nv, to->at }, want);
+	n = consume(s, to, want);
+	give_window(s, n);
+	return n;
+}
+
+ssize_t sock_stream_recv(struct sock *s, const struct iovec *v, int nv, int flags)
+{
+	bool block = !(s->file.flags & O_NONBLOCK) && !(flags & MSG_DONTWAIT), keep = flags & MSG_PEEK;
+	size_t want = iov_length(v, nv), done = 0;
+	uint64_t deadline = sock_deadline(s->recv_timeout);
+	struct iov to = { v, nv, 0 };
+	int rc = 0;
+
+	if (flags & MSG_OOB)
+		return -EINVAL;
+	while (done < want) {
+		size_t n = take(s, &to, want - (keep ? 0 : done), keep);
+
+		done = keep ? n : done + n;
+		if (done == want || (done > 0 && !(flags & MSG_WAITALL)))
+			break;
+		rc = why_nothing(s);
+		if (rc != -EAGAIN || !block)
+			break;
+		rc = sock_wait(&s->readers, deadline);
+		if (rc)
+			break;
+	}
+	netdev_flush();
+	return done > 0 ? (ssize_t)done : rc;
+}
+
+/* ---- Sending: room ---- */
+
+/* What the arena grants to a socket: half of what is free above a reserve for headers and ACKs. */
+static size_t grant(bool has_queued)
+{
+	size_t spare = arena_unused(), reserve = arena_size() / 8;
+
+	if (spare > reserve)
+		return (spare - reserve) / 2 > SMALL ? (spare - reserve) / 2 : SMALL;
+	return has_queued ? 0 : SMALL;
+}
+
+size_t sock_stream_room(struct sock *s)
+{
+	size_t most;
+
+	if (!s->tcp || s->starved || s->tcp->snd_queuelen >= TCP_SND_QUEUELEN - 8)
+		return 0;
+	most = grant(s->tcp->snd_queuelen > 0);
+	return s->tcp->snd_buf < most ? s->tcp->snd_buf : most;
+}
+
+/* Worth telling a program: a quarter of the buffer, or anything at all for who has nothing queued. */
+bool sock_stream_writable(struct sock *s)
+{
+	size_t room = sock_stream_room(s);
+
+	return room >= s->sndbuf / 4 || (room > 0 && s->tcp->snd_queuelen == 0);
+}
+
+static void feed(struct timer *t)
+{
+	struct list *node;
+
+	(void)t;
+	while ((node = list_take(&starving)) != NULL) {
+		struct sock *s = container_of(node, struct sock, in_starved);
+
+		s->starved = false;
+		sock_wake(s, POLLOUT);
+	}
+}
+
+/* Nothing is on its way whose ACK would tell when there is memory again: so a timer does. */
+static void starve(struct sock *s)
+{
+	if (s->starved || s->tcp->snd_queuelen > 0)
+		return;
+	s->starved = true;
+	list_append(&starving, &s->in_starved);
+	if (!retry.prev)
+		timer_set(&retry, plat_now() + RETRY_NS, feed);
+}
+
+/* ---- Sending: data ---- */
+
+/* Into the last segment, or a new one. Returns how many bytes were taken. */
+static size_t queue_small(struct sock *s, struct iov *from, size_t n, bool more)
+{
+	size_t done = 0;
+
+	while (done < n) {
+		size_t len;
+		const void *piece = iov_piece(from, &len);
+
+		len = len < n - done ? len : n - done;
+		if (tcp_write(s->tcp, piece, (u16_t)len, TCP_WRITE_FLAG_COPY | (more || done + len < n ? TCP_WRITE_FLAG_MORE : 0)) != ERR_OK)
+			break;
+		iov_skip(from, len);
+		done += len;
+	}
+	return done;
+}
+
+static size_t queue_chunk(struct sock *s, struct iov *from, size_t n, bool more)
+{
+	struct iov start = *from;
+	struct segs_chunk *chunk;
+	size_t done;
+
+	n = n < SEGS_CHUNK_MAX ? n : SEGS_CHUNK_MAX;
+	chunk = segs_chunk(n);
+	if (!chunk)
+		return 0;
+	iov_get(from, chunk->data, n);
+	done = segs_queue(s->tcp, chunk, n, !more);
+	segs_chunk_put(chunk);
+	if (done < n) {
+		*from = start;
+		iov_skip(from, done);
+	}
+	return done;
+}
+
+static size_t queue(struct sock *s, struct iov *from, size_t n, bool more)
+{
+	if (n <= SMALL && !segs_tail_is_long(s->tcp))
+		return queue_small(s, from, n, more);
+	return queue_chunk(s, from, n, more);
+}
+
+/* More is about to come: full segments go now, the rest waits for it (or for lwIP's next slow tick). */
+static void output(struct sock *s, bool more)
+{
+	if (more && s->tcp->unsent && !s->tcp->unsent->next && s->tcp->unsent->len < s->tcp->mss)
+		return;
+	segs_output(s->tcp);
+}
+
+void sock_stream_uncork(struct sock *s)
+{
+	if (s->tcp && s->state == SOCK_CONNECTED)
+		segs_output(s->tcp);
+	netdev_flush();
+}
+
+static int why_not(struct sock *s)
+{
+	int error = s->error;
+
+	if (error) {
+		s->error = 0;
+		return -error;
+	}
+	if (s->shut_write || s->state == SOCK_OVER)
+		return -EPIPE;
+	return s->state == SOCK_CONNECTED || s->state == SOCK_CONNECTING ? 0 : -ENOTCONN;
+}
+
+/* Queues and sends what there is room for, up to n. */
+static size_t push(struct sock *s, struct iov *from, size_t n, bool more)
+{
+	size_t room = s->state == SOCK_CONNECTED ? sock_stream_room(s) : 0, done;
+
+	if (room == 0)
+		return 0;
+	done = queue(s, from, n < room ? n : room, more || n > room);
+	if (done == 0)
+		starve(s);
+	else
+		output(s, more);
+	return done;
+}
+
+ssize_t sock_stream_send(struct sock *s, const struct iovec *v, int nv, int flags)
+{
+	bool block = !(s->file.flags & O_NONBLOCK) && !(flags & MSG_DONTWAIT);
+	size_t total = iov_length(v, nv), done = 0;
+	uint64_t deadline = sock_deadline(s->send_timeout);
+	struct iov from = { v, nv, 0 };
+	int rc;
+
+	if (flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	while ((rc = why_not(s)) == 0 && done < total) {
+		size_t n = push(s, &from, total - done, s->corked || (flags & MSG_MORE));
+
+		done += n;
+		if (n > 0)
+			continue;
+		s->unwritable = true;
+		rc = block ? sock_wait(&s->writers, deadline) : -EAGAIN;
+		if (rc)
+			break;
+	}
+	netdev_sent();
+	return done > 0 ? (ssize_t)done : rc;
+}

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Connections: lwIP's callbacks, and the calls that begin and end one. Read sock.c first.
+ *
+ * The PCB is lwIP's and dies when lwIP thinks so; then on_err() is called, and s->tcp becomes NULL. A socket that is closed before that lets go of
+ * the PCB (sock_tcp_forget), which finishes by itself: sends what is queued, FIN, TIME-WAIT.
+ *
+ * Whoever begins or ends a connection mounts its bucket first (conns.h).
+ */
+#include <fcntl.h>
+#include <poll.h>
+
+#include "core/plat.h"
+#include "libc-glue/lwip/conns.h"
+#include "libc-glue/lwip/netdev.h"
+#include "libc-glue/lwip/segs.h"
+#include "libc-glue/lwip/stack.h"
+#include "libc-glue/sock.h"
+#include "lwip/priv/tcp_priv.h"
+
+#define BACKLOG_LWIP 255 /* connections that lwIP lets a listener have in the middle of their handshake */
+
+/* ---- The receive window ---- */
+
+/* lwIP's window has one size for all. A socket that wants less pretends to hold unread bytes from the start. */
+static void hold_window(struct sock *s, struct tcp_pcb *pcb)
+{
+	if (!(pcb->flags & TF_WND_SCALE) || s->rcvbuf >= pcb->rcv_wnd)
+		return;
+	s->held = pcb->rcv_wnd - s->rcvbuf;
+	pcb->rcv_wnd -= s->held;
+	pcb->rcv_ann_wnd = LWIP_MIN(pcb->rcv_ann_wnd, pcb->rcv_wnd);
+}
+
+/* tcp_close() takes bytes that are missing in the window for unread ones, and resets the connection. */
+static void release_window(struct sock *s)
+{
+	s->tcp->rcv_wnd += s->held;
+	s->held = 0;
+}
+
+void sock_tcp_set_rcvbuf(struct sock *s)
+{
+	if (!s->tcp || s->state != SOCK_CONNECTED)
+		return;
+	release_window(s);
+	if (s->tcp->rcv_wnd == TCP_WND_MAX(s->tcp)) /* nothing unread: it can shrink */
+		hold_window(s, s->tcp);
+}
+
+/* ---- Callbacks ---- */
+
+void sock_tcp_forget(struct sock *s)
+{
+	struct tcp_pcb *pcb = s->tcp;
+
+	release_window(s);
+	ip_addr_copy(s->local, pcb->local_ip);
+	s->local_port = pcb->local_port;
+	tcp_arg(pcb, NULL);
+	tcp_recv(pcb, NULL);
+	tcp_sent(pcb, NULL);
+	tcp_err(pcb, NULL);
+	s->tcp = NULL;
+	s->state = SOCK_OVER;
+}
+
+static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
+{
+	struct sock *s = arg;
+
+	(void)err;
+	if (p && s->shut_read) {
+		tcp_recved(pcb, p->tot_len);
+		pbuf_free(p);
+		return ERR_OK;
+	}
+	if (p) {
+		sock_stream_add(s, p);
+		sock_wake(s, POLLIN);
+		return ERR_OK;
+	}
+	s->eof = true;
+	if (s->shut_write) /* both have said that they are done: lwIP tells nothing more about this PCB */
+		sock_tcp_forget(s);
+	sock_wake(s, POLLIN | POLLRDHUP | (s->shut_write ? POLLHUP : 0));
+	return ERR_OK;
+}
+
+static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t len)
+{
+	struct sock *s = arg;
+
+	(void)pcb;
+	(void)len;
+	if (s->unwritable && sock_stream_writable(s)) {
+		s->unwritable = false;
+		sock_wake(s, POLLOUT);
+	}
+	return ERR_OK;
+}
+
+/* What an error means depends on how far the connection was. */
+static int meaning(const struct sock *s, err_t err)
+{
+	if (err == ERR_CLSD)
+		return 0;
+	if (s->state == SOCK_CONNECTING)
+		return err == ERR_RST ? ECONNREFUSED : ETIMEDOUT;
+	return err == ERR_RST ? ECONNRESET : ETIMEDOUT;
+}
+
+/* The PCB is gone already. */
+static void on_err(void *arg, err_t err)
+{
+	struct sock *s = arg;
+
+	if (!s)
+		return;
+	s->error = meaning(s, err);
+	s->tcp = NULL;
+	s->state = SOCK_OVER;
+	s->eof = true;
+	sock_wake(s, POLLIN | POLLOUT | POLLRDHUP | POLLHUP | (s->error ? POLLERR : 0));
+}
+
+static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t err)
+{
+	struct sock *s = arg;
+
+	(void)err;
+	s->state = SOCK_CONNECTED;
+	hold_window(s, pcb);
+	sock_wake(s, POLLOUT);
+	return ERR_OK;
+}
+
+static void set_callbacks(struct sock *s)
+{
+	tcp_arg(s->tcp, s);
+	tcp_recv(s->tcp, on_recv);
+	tcp_sent(s->tcp, on_sent);
+	tcp_err(s->tcp, on_err);
+}
+
+/* ---- Beginning ---- */
+
+int sock_tcp_new(struct sock *s)
+{
+	u8_t type = s->domain == AF_INET ? IPADDR_TYPE_V4 : s->v6only ? IPADDR_TYPE_V6 : IPADDR_TYPE_ANY;
+
+	s->tcp = tcp_new_ip_type(type);
+	if (!s->tcp)
+		return -ENOBUFS;
+	s->state = SOCK_IDLE;
+	s->eof = false;
+	s->tcp->snd_buf = s->sndbuf;
+	set_callbacks(s);
+	return 0;
+}
+
+int sock_tcp_bind(struct sock *s, const ip_addr_t *ip, uint16_t port)
+{
+	err_t err = ERR_USE;
+
+	if (s->state != SOCK_IDLE || !s->tcp || s->tcp->local_port)
+		return -EINVAL;
+	conns_gather();
+	if (port)
+		return sock_errno(tcp_bind(s->tcp, ip, port));
+	for (unsigned i = 0; i < 64 && err == ERR_USE; i++)
+		err = tcp_bind(s->tcp, ip, (u16_t)(32768 + stack_random() % 28232));
+	return sock_errno(err);
+}
+
+/* A socket of a connection that has been made but not accepted: it exists so that what comes can be queued. */
+static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
+{
+	struct sock *l = arg, *s;
+
+	if (!l || !pcb || err != ERR_OK)
+		return ERR_VAL;
+	if (l->queued >= l->backlog + BACKLOG_LWIP || (s = sock_new(l->domain, SOCK_STREAM, 0)) == NULL)
+		return ERR_MEM; /* lwIP resets the connection */
+	s->tcp = pcb;
+	s->state = SOCK_CONNECTED;
+	s->sndbuf = l->sndbuf;
+	s->rcvbuf = l->rcvbuf;
+	s->linger = l->linger;
+	s->nodelay = l->nodelay;
+	s->listener = l;
+	ip_addr_copy(s->remote, pcb->remote_ip);
+	s->remote_port = pcb->remote_port;
+	pcb->snd_buf = s->sndbuf;
+	if (s->nodelay)
+		tcp_nagle_disable(pcb);
+	set_callbacks(s);
+	hold_window(s, pcb);
+	list_append(&l->queue, &s->in_queue);
+	if (++l->queued >= l->backlog)
+		((struct tcp_pcb_listen *)l->tcp)->backlog = 0; /* no more: peers will repeat their SYN */
+	sock_wake(l, POLLIN);
+	return ERR_OK;
+}
+
+int sock_tcp_listen(struct sock *s, int backlog)
+{
+	struct tcp_pcb *pcb;
+	err_t err;
+	ip_addr_t any;
+	int rc = 0;
+
+	s->backlog = backlog < 1 ? 1 : backlog > SOMAXCONN ? SOMAXCONN : (unsigned)backlog;
+	if (s->state == SOCK_LISTENING)
+		return 0;
+	if (s->state != SOCK_IDLE || !s->tcp)
+		return -EINVAL;
+	if (!s->tcp->local_port) {
+		sock_addr_any(s, &any);
+		rc = sock_tcp_bind(s, &any, 0);
+	}
+	if (rc)
+		return rc;
+	pcb = tcp_listen_with_backlog_and_err(s->tcp, BACKLOG_LWIP, &err);
+	if (!pcb)
+		return sock_errno(err);
+	s->tcp = pcb;
+	s->state = SOCK_LISTENING;
+	tcp_accept(pcb, on_accept);
+	return 0;
+}
+
+struct sock *sock_tcp_accept(struct sock *l)
+{
+	struct list *node = list_take(&l->queue);
+	struct sock *s;
+
+	if (!node)
+		return NULL;
+	s = container_of(node, struct sock, in_queue);
+	s->listener = NULL;
+	if (--l->queued < l->backlog)
+		((struct tcp_pcb_listen *)l->tcp)->backlog = BACKLOG_LWIP;
+	return s;
+}
+
+/* ---- Connecting ---- */
+
+static int start_connect(struct sock *s, const ip_addr_t *ip, uint16_t port)
+{
+	struct tcp_pcb *pcb = s->tcp;
+	int rc;
+
+	ip_addr_copy(pcb->remote_ip, *ip);
+	pcb->remote_port = port;
+	if (pcb->local_port)
+		conns_mount(pcb);
+	else if (!conns_choose_port(pcb))
+		return -EADDRNOTAVAIL;
+	s->state = SOCK_CONNECTING;
+	ip_addr_copy(s->remote, *ip);
+	s->remote_port = port;
+	rc = sock_errno(tcp_connect(pcb, ip, port, on_connected));
+	if (rc)
+		s->state = SOCK_IDLE;
+	return rc;
+}
+
+/* A connection that failed left the socket without a PCB: it may try again. */
+static int check_idle(struct sock *s)
+{
+	if (s->state == SOCK_LISTENING || s->state == SOCK_CONNECTED)
+		return -EISCONN;
+	if (s->state == SOCK_CONNECTING)
+		return -EALREADY;
+	if (s->tcp)
+		return 0;
+	s->error = 0;
+	return sock_tcp_new(s);
+}
+
+static int take_error(struct sock *s)
+{
+	int error = s->error;
+
+	s->error = 0;
+	return -error;
+}
+
+int sock_tcp_connect(struct sock *s, const ip_addr_t *ip, uint16_t port, bool block)
+{
+	uint64_t deadline = sock_deadline(s->send_timeout);
+	int rc = check_idle(s);
+
+	if (rc)
+		return rc;
+	if (IP_IS_V6(ip) ? s->domain == AF_INET : s->v6only)
+		return -ENETUNREACH;
+	if (port == 0)
+		return -ECONNREFUSED;
+	if (!stack_wait_route(ip))
+		return -ENETUNREACH;
+	rc = check_idle(s); /* while we waited another thread may have begun */
+	if (rc == 0)
+		rc = start_connect(s, ip, port);
+	if (rc == 0 && !block)
+		return -EINPROGRESS;
+	while (rc == 0 && s->state == SOCK_CONNECTING)
+		rc = sock_wait(&s->writers, deadline);
+	if (rc)
+		return rc == -EAGAIN ? -EINPROGRESS : rc;
+	return take_error(s);
+}
+
+/* ---- Ending ---- */
+
+int sock_tcp_shutdown(struct sock *s, bool rd, bool wr)
+{
+	if (s->state == SOCK_LISTENING || s->state == SOCK_IDLE || s->state == SOCK_CONNECTING)
+		return -ENOTCONN;
+	if (rd && !s->shut_read) {
+		s->shut_read = true;
+		sock_stream_drop(s);
+	}
+	if (wr && !s->shut_write) {
+		s->shut_write = true;
+		if (s->tcp) {
+			conns_mount(s->tcp);
+			tcp_shutdown(s->tcp, 0, 1);
+			conns_touch(s->tcp);
+			segs_output(s->tcp);
+			if (s->eof)
+				sock_tcp_forget(s);
+		}
+	}
+	sock_wake(s, POLLIN | POLLOUT | (s->shut_read ? POLLRDHUP : 0) | (s->shut_read && s->shut_write ? POLLHUP : 0));
+	return 0;
+}
+
+/* The PCB may be freed by this, or go on by itself. */
+static void end_connection(struct sock *s)
+{
+	struct tcp_pcb *pcb = s->tcp;
+	bool unread = s->rx_bytes > 0;
+
+	sock_tcp_forget(s);
+	conns_mount(pcb);
+	conns_touch_mounted();
+	if ((s->linger.l_onoff && s->linger.l_linger == 0) || (unread && pcb->state > SYN_RCVD))
+		tcp_abort(pcb); /* RFC 9293 3.6.1: data that nobody will read is worth a reset */
+	else
+		tcp_close(pcb);
+}
+
+static void end_listening(struct sock *l)
+{
+	struct sock *s;
+
+	while ((s = sock_tcp_accept(l)) != NULL) {
+		s->linger = (struct linger){ .l_onoff = 1 };
+		sock_tcp_close(s);
+		sock_free(s);
+	}
+	conns_gather();
+	tcp_arg(l->tcp, NULL);
+	tcp_close(l->tcp);
+	l->tcp = NULL;
+}
+
+void sock_tcp_close(struct sock *s)
+{
+	list_remove(&s->in_starved);
+	if (s->state == SOCK_LISTENING)
+		end_listening(s);
+	else if (s->tcp)
+		end_connection(s);
+	sock_stream_drop(s);
+}
+
+/* ---- Readiness ---- */
+
+static unsigned ready_connected(struct sock *s)
+{
+	unsigned events = 0;
+
+	if (s->rx_bytes > 0 || s->eof || s->shut_read)
+		events |= POLLIN;
+	if (s->eof || s->shut_read)
+		events |= POLLRDHUP;
+	if ((s->eof || s->shut_read) && s->shut_write)
+		events |= POLLHUP;
+	if (s->shut_write || sock_stream_writable(s))
+		events |= POLLOUT;
+	else
+		s->unwritable = true;
+	return events;
+}
+
+unsigned sock_tcp_ready(struct sock *s)
+{
+	unsigned events = s->error ? POLLERR : 0;
+
+	switch (s->state) {
+	case SOCK_IDLE:
+		return events | POLLOUT | POLLHUP; /* as Linux has it */
+	case SOCK_LISTENING:
+		return list_empty(&s->queue) ? 0 : POLLIN;
+	case SOCK_CONNECTING:
+		return events;
+	case SOCK_CONNECTED:
+		return events | ready_connected(s);
+	default:
+		return events | POLLIN | POLLOUT | POLLRDHUP | POLLHUP;
+	}
+}
