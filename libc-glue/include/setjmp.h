@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* newlib's <setjmp.h> and the pair that keeps the mask of signals. libc-glue/sigjmp.c. */
+#ifndef PITH_SETJMP_H
+#define PITH_SETJMP_H
+
+#include_next <setjmp.h>
+#include <sys/_sigset.h>
+
+typedef struct {
+	jmp_buf env;
+	int saved;
+	__sigset_t mask;
+} sigjmp_buf[1];
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+void sigjmp_save(sigjmp_buf buf, int save);
+void siglongjmp(sigjmp_buf buf, int value) __attribute__((noreturn));
+
+#ifdef __cplusplus
+}
+#endif
+
+#define sigsetjmp(buf, save) (sigjmp_save((buf), (save)), setjmp((buf)->env))
+#define _setjmp(buf) setjmp(buf)
+#define _longjmp(buf, value) longjmp((buf), (value))
+
+#endif
