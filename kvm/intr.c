@@ -26,9 +26,10 @@
 #define IOAPIC_VERSION 1u
 #define IOAPIC_PIN0 0x10u
 
-/* Without the second IOAPIC a microvm's slots use these pins of the first (QEMU's, fixed). */
-#define MMIO_BASE_ONE 5u
+/* The pin of a microvm's first slot (QEMU's, fixed): of the second IOAPIC, or of the first with and without ACPI. */
 #define MMIO_BASE_TWO 24u
+#define MMIO_BASE_ACPI 16u
+#define MMIO_BASE_ONE 5u
 
 /* Less than this is not worth the round trip through the gate and the host's timer. */
 #define NAP_MIN_NS 2000u
@@ -78,7 +79,7 @@ int intr_route(unsigned gsi)
 
 unsigned intr_mmio_base(void)
 {
-	return present(1) ? MMIO_BASE_TWO : MMIO_BASE_ONE;
+	return present(1) ? MMIO_BASE_TWO : acpi_get()->found ? MMIO_BASE_ACPI : MMIO_BASE_ONE;
 }
 
 uint32_t intr_msi_data(void)

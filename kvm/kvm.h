@@ -19,6 +19,7 @@ void console_start(void);
 void console_write(const char *s, size_t len);
 void console_flush(void);
 size_t console_read(char *buf, size_t max);
+void console_seal(void);
 uint64_t console_nap(void); /* when plat_wait() must end so that a typed byte is seen, PLAT_FOREVER for never */
 
 /* ---- clock.c ---- */

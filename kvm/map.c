@@ -61,16 +61,23 @@ int map_table(uint64_t addr, uint64_t len)
 	return map(addr, len, GATE_READ);
 }
 
-/* What a device needs for ever stays, even where a setup register shares its page. */
+/* What a device needs for ever stays, even where a setup register shares its page. Neighbours share one too: it is mapped once. */
 int map_device(uint64_t addr, uint64_t len)
 {
+	static struct plat_range last;
 	struct plat_range r = whole_pages(addr, len);
 	unsigned i;
+	int rc;
 
+	if (r.len && r.base >= last.base && r.base - last.base + r.len <= last.len)
+		return 0;
 	for (i = 0; i < nsetup; i++)
 		if (overlaps(&r, &setup[i]))
 			setup[i].len = 0;
-	return map(addr, len, REGISTERS);
+	rc = map(addr, len, REGISTERS);
+	if (!rc)
+		last = r;
+	return rc;
 }
 
 int map_setup(uint64_t addr, uint64_t len)

@@ -39,6 +39,7 @@ void plat_start(void)
 void plat_seal(void)
 {
 	viorng_start(); /* finds every other device too */
+	console_seal();
 	power_seal();
 	clock_seal();
 	(void)machine_name();

@@ -71,17 +71,28 @@ void slots_take(char *cmdline)
 	*to = '\0';
 }
 
+/* QEMU fills the microvm's slots from the last to the first: so -device options are numbered in their own order. */
+static bool backwards(void)
+{
+	return told[0].base >= MICROVM_BASE && told[0].base < MICROVM_BASE + MICROVM_TWO * MICROVM_STEP;
+}
+
 bool slots_get(unsigned n, struct slot *s)
 {
 	static unsigned first;
+	unsigned count;
 
 	if (ntold || pci_present()) {
 		if (n < ntold)
-			*s = told[n];
+			*s = told[backwards() ? ntold - 1 - n : n];
 		return n < ntold;
 	}
 	if (!first)
 		first = intr_mmio_base();
+	count = first == MICROVM_TWO ? MICROVM_TWO : MICROVM_ONE;
+	if (n >= count)
+		return false;
+	n = count - 1 - n;
 	*s = (struct slot){ MICROVM_BASE + n * MICROVM_STEP, MICROVM_STEP, first + n };
-	return n < (first == MICROVM_TWO ? MICROVM_TWO : MICROVM_ONE);
+	return true;
 }

@@ -41,11 +41,14 @@ bool virtio_mmio_probe(struct virtio *d, uint64_t base, uint32_t len, unsigned g
 {
 	uint32_t version, type;
 
-	if (base & 3 || len < CONFIG || map_device(base, len) || mmio_read32(base + MAGIC) != MAGIC_VALUE)
+	if (base & 3 || len < CONFIG || map_device(base, len))
+		return false;
+	/* Most slots are empty, so the register that tells that comes first: one exit instead of three. */
+	type = mmio_read32(base + DEVICE_ID);
+	if (type != VIRTIO_NET && type != VIRTIO_BLK && type != VIRTIO_RNG)
 		return false;
 	version = mmio_read32(base + VERSION);
-	type = mmio_read32(base + DEVICE_ID);
-	if ((version != LEGACY && version != MODERN) || (type != VIRTIO_NET && type != VIRTIO_BLK && type != VIRTIO_RNG))
+	if (mmio_read32(base + MAGIC) != MAGIC_VALUE || (version != LEGACY && version != MODERN))
 		return false;
 	*d = (struct virtio){ .bus = VIRTIO_MMIO, .type = (uint16_t)type, .where = base, .legacy = version == LEGACY };
 	d->common = (struct virtio_window){ base, len };
