@@ -71,7 +71,7 @@ static size_t begin_body(struct conn *c, struct out *o, struct request *r, const
 		refuse(c, o, r, 413);
 		return len;
 	}
-	/* The final answer goes out instead of 100 (Continue); the peer may or may not send its body then: no way to go on. */
+	/* The final answer goes out instead of 100 (Continue); whether the body then comes is open: no way to go on. */
 	if (r->expect) {
 		r->keep = false;
 		answer(c, o, r);

@@ -164,7 +164,7 @@ static void accept_some(struct listener *l)
 	for (i = 0; i < ACCEPTS; i++) {
 		fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK);
 		if (fd < 0) {
-			/* Level-triggered, the waiting connection would wake us at once again: look again at the next tick. */
+			/* Level-triggered, the connection that waits would wake us at once: look again at the next tick. */
 			if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
 				pause_listeners(true);
 			return;

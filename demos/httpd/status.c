@@ -21,8 +21,8 @@ static struct blob *json_machine(struct blob *b, const struct proc *p)
 {
 	unsigned i;
 
-	b = blob_add(b, "\"platform\":\"%s\",\"machine\":\"%s\",\"accelerator\":\"%s\",\"clock\":\"%s\",\"entry\":\"%s\",\"boot\":[",
-		     p->platform, p->machine, p->accelerator, p->clock, p->boot);
+	b = blob_add(b, "\"platform\":\"%s\",\"machine\":\"%s\",\"accelerator\":\"%s\",", p->platform, p->machine, p->accelerator);
+	b = blob_add(b, "\"clock\":\"%s\",\"entry\":\"%s\",\"boot\":[", p->clock, p->boot);
 	for (i = 0; i < p->phases; i++)
 		b = blob_add(b, "%s{\"name\":\"%s\",\"us\":%llu}", i ? "," : "", p->phase[i].name, (ull)p->phase[i].us);
 	return blob_add(b, "],\"memory\":{\"total\":%llu,\"free\":%llu},", (ull)p->memory_total, (ull)p->memory_free);
@@ -30,14 +30,15 @@ static struct blob *json_machine(struct blob *b, const struct proc *p)
 
 static struct blob *json_http(struct blob *b)
 {
+	const struct counters *n = &server_counters;
 	int i;
 
-	b = blob_add(b, "\"requests\":%llu,\"responses\":{", (ull)server_counters.requests);
+	b = blob_add(b, "\"requests\":%llu,\"responses\":{", (ull)n->requests);
 	for (i = 1; i < 6; i++)
-		b = blob_add(b, "%s\"%dxx\":%llu", i > 1 ? "," : "", i, (ull)server_counters.responses[i]);
-	return blob_add(b, "},\"connections\":{\"open\":%u,\"limit\":%u,\"accepted\":%llu,\"refused\":%llu,\"timeouts\":%llu},"
-			"\"bytes\":{\"in\":%llu,\"out\":%llu},", server_counters.open, config.max_conns, (ull)server_counters.accepted,
-			(ull)server_counters.refused, (ull)server_counters.timeouts, (ull)server_counters.bytes_in, (ull)server_counters.bytes_out);
+		b = blob_add(b, "%s\"%dxx\":%llu", i > 1 ? "," : "", i, (ull)n->responses[i]);
+	b = blob_add(b, "},\"connections\":{\"open\":%u,\"limit\":%u,\"accepted\":%llu,\"refused\":%llu,\"timeouts\":%llu},",
+		     n->open, config.max_conns, (ull)n->accepted, (ull)n->refused, (ull)n->timeouts);
+	return blob_add(b, "\"bytes\":{\"in\":%llu,\"out\":%llu},", (ull)n->bytes_in, (ull)n->bytes_out);
 }
 
 static struct blob *json_net(struct blob *b, const struct proc *p)
@@ -48,8 +49,9 @@ static struct blob *json_net(struct blob *b, const struct proc *p)
 	b = blob_add(b, "\"net\":[");
 	for (i = 0; i < p->nets; i++) {
 		n = &p->net[i];
-		b = blob_add(b, "%s{\"name\":\"%s\",\"rx_bytes\":%llu,\"rx_packets\":%llu,\"tx_bytes\":%llu,\"tx_packets\":%llu}",
-			     i ? "," : "", n->name, (ull)n->rx_bytes, (ull)n->rx_packets, (ull)n->tx_bytes, (ull)n->tx_packets);
+		b = blob_add(b, "%s{\"name\":\"%s\",\"rx_bytes\":%llu,\"rx_packets\":%llu,", i ? "," : "", n->name,
+			     (ull)n->rx_bytes, (ull)n->rx_packets);
+		b = blob_add(b, "\"tx_bytes\":%llu,\"tx_packets\":%llu}", (ull)n->tx_bytes, (ull)n->tx_packets);
 	}
 	return blob_add(b, "]");
 }
@@ -82,20 +84,21 @@ static struct blob *number(struct blob *b, const char *name, const char *type, c
 
 static struct blob *metrics_http(struct blob *b)
 {
+	const struct counters *n = &server_counters;
 	int i;
 
-	b = number(b, "pith_http_requests_total", "counter", "Requests received, malformed ones too.", server_counters.requests);
+	b = number(b, "pith_http_requests_total", "counter", "Requests received, malformed ones too.", n->requests);
 	b = about(b, "pith_http_responses_total", "counter", "Responses by first digit of their status.");
 	for (i = 2; i < 6; i++)
-		b = blob_add(b, "pith_http_responses_total{code=\"%dxx\"} %llu\n", i, (ull)server_counters.responses[i]);
-	b = number(b, "pith_http_connections", "gauge", "Connections that are open now.", server_counters.open);
+		b = blob_add(b, "pith_http_responses_total{code=\"%dxx\"} %llu\n", i, (ull)n->responses[i]);
+	b = number(b, "pith_http_connections", "gauge", "Connections that are open now.", n->open);
 	b = number(b, "pith_http_connections_limit", "gauge", "The most connections that may be open.", config.max_conns);
-	b = number(b, "pith_http_connections_total", "counter", "Connections accepted.", server_counters.accepted);
+	b = number(b, "pith_http_connections_total", "counter", "Connections accepted.", n->accepted);
 	b = number(b, "pith_http_connections_refused_total", "counter", "Connections answered with 503 at the limit.",
-		   server_counters.refused);
-	b = number(b, "pith_http_timeouts_total", "counter", "Connections that ran into a timeout.", server_counters.timeouts);
-	b = number(b, "pith_http_received_bytes_total", "counter", "Bytes of requests.", server_counters.bytes_in);
-	return number(b, "pith_http_sent_bytes_total", "counter", "Bytes of responses.", server_counters.bytes_out);
+		   n->refused);
+	b = number(b, "pith_http_timeouts_total", "counter", "Connections that ran into a timeout.", n->timeouts);
+	b = number(b, "pith_http_received_bytes_total", "counter", "Bytes of requests.", n->bytes_in);
+	return number(b, "pith_http_sent_bytes_total", "counter", "Bytes of responses.", n->bytes_out);
 }
 
 static struct blob *metrics_machine(struct blob *b, const struct proc *p)
@@ -103,8 +106,8 @@ static struct blob *metrics_machine(struct blob *b, const struct proc *p)
 	unsigned i;
 
 	b = about(b, "pith_info", "gauge", "What this runs on; always 1.");
-	b = blob_add(b, "pith_info{platform=\"%s\",machine=\"%s\",accelerator=\"%s\",clock=\"%s\",boot=\"%s\"} 1\n", p->platform,
-		     p->machine, p->accelerator, p->clock, p->boot);
+	b = blob_add(b, "pith_info{platform=\"%s\",machine=\"%s\",accelerator=\"%s\",", p->platform, p->machine, p->accelerator);
+	b = blob_add(b, "clock=\"%s\",boot=\"%s\"} 1\n", p->clock, p->boot);
 	if (p->phases)
 		b = about(b, "pith_boot_phase_seconds", "gauge", "What each phase of boot took.");
 	for (i = 0; i < p->phases; i++)
