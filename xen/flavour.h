@@ -50,7 +50,4 @@ const char *flavour_cmdline(void);
 int flavour_module(unsigned n, struct plat_range *module);
 void flavour_seal(void);
 
-/* Random bits of the machine's own: true when *v holds 64 of them. */
-bool flavour_entropy(uint64_t *v);
-
 #endif

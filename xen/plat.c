@@ -5,6 +5,7 @@
  */
 #include "core/core.h"
 #include "core/err.h"
+#include "core/x86/random.h"
 #include "xen/flavour.h"
 #include "xen/hypercall.h"
 
@@ -116,19 +117,7 @@ void plat_wait(uint64_t deadline)
 
 int plat_random(void *buf, size_t len)
 {
-	uint64_t word;
-	char *to = buf;
-
-	if (!flavour_entropy(&word))
-		return -ERR_AGAIN;
-	while (len > 0) {
-		size_t n = len < sizeof(word) ? len : sizeof(word);
-
-		__builtin_memcpy(to, &word, n);
-		to += n;
-		len -= n;
-		while (len > 0 && !flavour_entropy(&word))
-			; /* it gave some: it will give more */
-	}
-	return 0;
+	if (!random_ready())
+		random_mix_cpu(); /* Xen has no device for this; it shows its guests RDSEED and RDRAND */
+	return random_fill(buf, len);
 }

@@ -52,7 +52,7 @@ struct xenhost {
 	unsigned ports;          /* event channels; default 1023 */
 	unsigned spurious;       /* of 10000 polls return for nothing */
 	unsigned eagain, eacces; /* so many commits, reads of a backend's directory fail */
-	bool no_store, no_entropy;
+	bool no_store;
 	bool scribble;           /* what was fetched from a ring is overwritten at once (XSA-155) */
 	bool quiet;              /* console output is kept, not shown */
 	bool store_dead, console_dead; /* takes nothing any more */
@@ -82,6 +82,9 @@ void xenhost_shutdown(const char *request);
 
 /* Runs fn in a child. Whether it exited with `status`; a fn that returns exits with 0. */
 bool xenhost_child(void (*fn)(void), int status);
+
+/* The same with n seeds in a row, from the environment's PITH_SEED or 1; each must exit with 0. How many did, up to the first that did not. */
+unsigned xenhost_seeds(void (*fn)(void), unsigned n);
 #define must(x) xenhost_must((x), #x, __FILE__, __LINE__)
 void xenhost_must(bool good, const char *what, const char *file, int line);
 

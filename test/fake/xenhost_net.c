@@ -298,10 +298,11 @@ static bool run_tx(struct nic *b, struct xenhost_nic *c, unsigned n)
 void xenhost_net_send(unsigned n, const void *frame, unsigned len, const struct nic_offload *off, unsigned part)
 {
 	struct nic *b = &nics[n];
-	struct frame *f = &b->waiting[b->n_waiting++];
+	struct frame *f = &b->waiting[b->n_waiting];
 
-	if (b->n_waiting > WAITING)
-		xenhost_wrong("netback: too many frames for the guest");
+	if (b->n_waiting == WAITING)
+		return; /* dropped, as netback does when the guest posts no buffers */
+	b->n_waiting++;
 	*f = (struct frame){ .data = malloc(len), .len = len, .part = part ? part : PAGE_SIZE };
 	memcpy(f->data, frame, len);
 	if (off)
