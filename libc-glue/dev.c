@@ -11,7 +11,7 @@
 
 #include "libc-glue/cons.h"
 #include "libc-glue/glue.h"
-#include "libc-glue/random.h"
+#include "libc-glue/entropy.h"
 #include "libc-glue/tree.h"
 
 struct device {
@@ -54,7 +54,7 @@ static ssize_t read_random(struct fd_file *f, const struct iovec *v, int nv, off
 
 	(void)at;
 	for (i = 0; i < nv && !rc; i++)
-		rc = random_fill(v[i].iov_base, v[i].iov_len, !(f->flags & O_NONBLOCK));
+		rc = entropy_fill(v[i].iov_base, v[i].iov_len, !(f->flags & O_NONBLOCK));
 	return rc ? rc : (ssize_t)length(v, nv);
 }
 

@@ -156,6 +156,14 @@ static void orphan(struct fd_file *f)
 	}
 }
 
+/* One descriptor of f is gone. */
+static void forget(struct fd_file *f)
+{
+	if (--f->fds == 0)
+		orphan(f);
+	fd_put(f);
+}
+
 int fd_remove(int fd)
 {
 	struct fd_file *f = fd >= 0 && fd < size ? slots[fd].file : NULL;
@@ -164,14 +172,13 @@ int fd_remove(int fd)
 		return -EBADF;
 	slots[fd].file = NULL;
 	map[fd / WORD_BITS] &= ~((uint64_t)1 << fd % WORD_BITS);
-	if (--f->fds == 0)
-		orphan(f);
-	fd_put(f);
+	forget(f);
 	return 0;
 }
 
 int fd_replace(struct fd_file *f, int fd, bool cloexec)
 {
+	struct fd_file *old;
 	int rc;
 
 	if (fd < 0 || fd >= FD_MAX)
@@ -179,8 +186,10 @@ int fd_replace(struct fd_file *f, int fd, bool cloexec)
 	rc = fd < size ? 0 : grow(fd);
 	if (rc)
 		return rc;
-	fd_remove(fd);
+	old = slots[fd].file;
 	put_in(fd, f, cloexec);
+	if (old) /* only now: it may be f */
+		forget(old);
 	return fd;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Random bytes fit for keys. libc-glue/random.c. */
+/* Random bytes fit for keys. libc-glue/entropy.c. */
 #ifndef SYS_RANDOM_H
 #define SYS_RANDOM_H
 

@@ -2,7 +2,7 @@
 /*
  * Random bytes: from the platform and from nothing else, so that there never is a weak answer.
  */
-#include "libc-glue/random.h"
+#include "libc-glue/entropy.h"
 
 #include <errno.h>
 #include <sys/random.h>
@@ -24,7 +24,7 @@ static int fill_piece(char *buf, size_t len, bool wait)
 		if (!wait)
 			return -EAGAIN;
 		if (plat_now() >= give_up) {
-			log_line(LOG_ERR, "random: the machine has given no entropy for 10 s");
+			log_line(LOG_ERR, "entropy: the machine has given no entropy for 10 s");
 			return -EIO;
 		}
 		thread_sleep(plat_now() + RETRY_NS);
@@ -32,7 +32,7 @@ static int fill_piece(char *buf, size_t len, bool wait)
 	return 0;
 }
 
-int random_fill(void *buf, size_t len, bool wait)
+int entropy_fill(void *buf, size_t len, bool wait)
 {
 	char *p = buf;
 	int rc;
@@ -56,11 +56,11 @@ ssize_t getrandom(void *buf, size_t len, unsigned flags)
 
 	if (flags & ~(unsigned)(GRND_NONBLOCK | GRND_RANDOM))
 		return fd_result(-EINVAL);
-	rc = random_fill(buf, len, !(flags & GRND_NONBLOCK));
+	rc = entropy_fill(buf, len, !(flags & GRND_NONBLOCK));
 	return fd_result(rc ? rc : (ssize_t)len);
 }
 
 int getentropy(void *buf, size_t len)
 {
-	return (int)fd_result(len > 256 ? -EIO : random_fill(buf, len, true));
+	return (int)fd_result(len > 256 ? -EIO : entropy_fill(buf, len, true));
 }
