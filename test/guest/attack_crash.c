@@ -71,7 +71,7 @@ CASE(crash_divide)
 {
 	volatile unsigned zero = 0;
 
-	sink = 1 / zero;
+	sink = sink / zero;
 }
 
 CASE(crash_undefined)

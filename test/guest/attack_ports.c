@@ -81,13 +81,13 @@ static void try_closed(void)
 	}
 }
 
-/* Every port above the serial line's that is not the debug exit or power management. */
+/* Every port but the serial lines', the debug exit's, power management's and the timer chip's second counter, which is a clock. */
 static void try_all(void)
 {
 	unsigned open = 0;
 
 	for (uint32_t port = 0; port < 0x10000; port++) {
-		bool needed = port == 0xe9 || (port >= 0xf4 && port <= 0xf7) || (port >= 0x2f8 && port <= 0x2ff) ||
+		bool needed = port == 0x42 || port == 0xe9 || (port >= 0xf4 && port <= 0xf7) || (port >= 0x2f8 && port <= 0x2ff) ||
 			      (port >= 0x3f8 && port <= 0x3ff) || port == 0x501 || (port >= 0x600 && port <= 0x60f);
 
 		if (!needed && !refused(in8, port)) {

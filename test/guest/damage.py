@@ -37,9 +37,9 @@ def one_nic():
 
 # A wrong option and the word that its message must have.
 OPTIONS = {
-    "ip=1.2.3": "ip=", "ip=1.2.3.4/33": "ip=", "ip=hello": "ip=", "ip=": "ip", "ip=300.1.1.1/24": "ip=", "ip=10.0.0.2/24 gw=x": "gw=",
-    "ip=10.0.0.2/24 dns=nobody": "dns=", "pith.log=loud ip=off": "pith.log=loud", "pith.stack=1 ip=off": "pith.stack=1", "pith.stack=lots ip=off": "pith.stack=lots",
-    "pith.nonsense=1 ip=off": "pith.nonsense", "ip6=zz ip=off": "ip6=", "mtu=9 ip=off": "mtu=",
+    "ip=1.2.3": "ip=", "ip=1.2.3.4/33": "ip=", "ip=hello": "ip=", "ip=": "ip", "ip=300.1.1.1/24": "ip=",
+    "ip=10.0.0.2/24 gw=x": "gw=", "ip=10.0.0.2/24 dns=nobody": "dns=", "pith.log=loud ip=off": "pith.log=loud",
+    "pith.stack=1 ip=off": "pith.stack=1", "pith.stack=lots ip=off": "pith.stack=lots", "pith.nonsense=1 ip=off": "pith.nonsense", "ip6=zz ip=off": "ip6=", "mtu=9 ip=off": "mtu=",
 }
 
 
