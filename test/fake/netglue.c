@@ -60,6 +60,22 @@ long netglue_number(const char *path, const char *name)
 	return -1;
 }
 
+long netglue_held(void)
+{
+	const char *line = netglue_proc("/proc/net/lwip");
+	char name[64];
+	long value, sum = 0;
+
+	for (; line && *line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (sscanf(line, "%63s %ld", name, &value) != 2 || strcmp(name, "arena_used") == 0)
+			continue;
+		if (strstr(name, "_used") || strstr(name, "_lent") || strstr(name, "_waiting"))
+			sum += value;
+	}
+	return sum;
+}
+
 struct sockaddr_in *netglue_addr(const char *ip, uint16_t port)
 {
 	static struct sockaddr_in a;
@@ -72,18 +88,68 @@ struct sockaddr_in *netglue_addr(const char *ip, uint16_t port)
 	return &a;
 }
 
-void netglue_pair(const char *ip, int fds[2])
+ssize_t netglue_send(int fd, const void *buf, size_t len, int flags)
+{
+	struct iovec v = { (void *)(uintptr_t)buf, len };
+	struct msghdr msg = { .msg_iov = &v, .msg_iovlen = 1 };
+
+	return sock_send(fd, &msg, flags);
+}
+
+ssize_t netglue_recv(int fd, void *buf, size_t len, int flags)
+{
+	struct iovec v = { buf, len };
+	struct msghdr msg = { .msg_iov = &v, .msg_iovlen = 1 };
+
+	return sock_recv(fd, &msg, flags);
+}
+
+void netglue_wire(void)
+{
+	static char line[4096];
+
+	snprintf(line, sizeof line, "ip0=10.0.0.1/24 ip1=10.0.0.2/24 ip60=off ip61=off %s", fake.cmdline);
+	fake.cmdline = line;
+	fake_nic[0].absent = fake_nic[1].absent = false;
+	fake_nic[2].absent = fake_nic[3].absent = true;
+	netglue_start();
+}
+
+int netglue_socket(int type, unsigned n)
+{
+	int fd = sock_socket(AF_INET, type, 0);
+	char name[8];
+
+	snprintf(name, sizeof name, "nic%u", n);
+	if (fd < 0 || sock_setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, (socklen_t)strlen(name)))
+		fake_wrong("netglue_socket(%u): %d", n, fd);
+	return fd;
+}
+
+static void connect_pair(int l, const char *ip, int fds[2])
 {
 	struct sockaddr_in a;
 	socklen_t len = sizeof a;
-	int l = sock_socket(AF_INET, SOCK_STREAM, 0);
+	int rc;
 
-	fds[0] = sock_socket(AF_INET, SOCK_STREAM, 0);
 	if (sock_bind(l, (struct sockaddr *)netglue_addr(ip, 0), sizeof a) || sock_listen(l, 1) ||
-	    sock_name(l, (struct sockaddr *)&a, &len, false) || sock_connect(fds[0], (struct sockaddr *)&a, sizeof a))
-		fake_wrong("netglue_pair(%s)", ip);
+	    sock_name(l, (struct sockaddr *)&a, &len, false))
+		fake_wrong("a listener on %s", ip);
+	rc = sock_connect(fds[0], (struct sockaddr *)&a, sizeof a);
 	fds[1] = sock_accept(l, NULL, NULL, 0);
-	if (fds[1] < 0)
-		fake_wrong("netglue_pair(%s): accept: %d", ip, fds[1]);
+	if (rc || fds[1] < 0)
+		fake_wrong("a connection to %s: %d, %d", ip, rc, fds[1]);
 	fd_remove(l);
+}
+
+void netglue_pair(const char *ip, int fds[2])
+{
+	fds[0] = sock_socket(AF_INET, SOCK_STREAM, 0);
+	connect_pair(sock_socket(AF_INET, SOCK_STREAM, 0), ip, fds);
+}
+
+void netglue_wire_pair(int fds[2])
+{
+	fds[0] = netglue_socket(SOCK_STREAM, 0);
+	connect_pair(netglue_socket(SOCK_STREAM, 1), "10.0.0.2", fds);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Names of network interfaces: lo is 1, nic0 is 2, and so on. netif_names.c. */
+/* Names of network interfaces: lo is 1, nic0 is 2, and so on. ifaddrs.c. */
 #ifndef NET_IF_H
 #define NET_IF_H
 
