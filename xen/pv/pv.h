@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Between the files of xen/pv/: page tables by hypercall, and what the domain builder left.
+ */
+#ifndef XEN_PV_PV_H
+#define XEN_PV_PV_H
+
+#include <stdint.h>
+
+#include "xen/xen.h"
+
+extern struct start_info *pv_info;
+extern struct shared_info *pv_shared_info;
+
+/*
+ * Maps all of memory one to one, each part with its rights, and no page 0. free is where the builder's own pages end; what is free
+ * after the new page tables were taken comes back.
+ */
+uintptr_t mmu_start(uintptr_t free);
+
+/* The machine frame of a page of ours, and the other way: the address of a machine frame of ours. */
+uint64_t mmu_frame(uintptr_t addr);
+void *mmu_address(uint64_t frame);
+
+/* Page n of a window above memory shows a machine frame that is not ours. 0 or -ERR_NOMEM. */
+#define MMU_WINDOW 512u
+int mmu_show(unsigned n, uint64_t frame);
+void *mmu_window(unsigned n);
+
+#endif
