@@ -4,6 +4,7 @@
  * that the machine ends at once, says what happened and in which function, and tells the host of a failure.
  *
  * Every case is a function of its own name, never inlined, because that name must be in the report.
+ * test/run: driven by attack_crash.py.
  */
 #include <pthread.h>
 #include <stdio.h>

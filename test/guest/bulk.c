@@ -9,6 +9,7 @@
  *   sink N      N bytes that nobody looks at; the answer is "ok" and a newline
  *   fill N      gets N bytes, always the same
  * Each connection has a thread of its own. usage: bulk PORT
+ * test/run: driven by bulk.py and bad_wire.py.
  */
 #include <errno.h>
 #include <pthread.h>

@@ -4,6 +4,7 @@
  * arguments say, and prints lines of `word: value`. network.py is at the other end.
  *
  * usage: net_probe resolve NAME [PORT] | tcp ADDRESS PORT TEXT | udp ADDRESS PORT TEXT | loopback | self
+ * test/run: driven by network.py.
  */
 #include <errno.h>
 #include <netdb.h>

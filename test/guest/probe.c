@@ -3,6 +3,7 @@
  * A program that does what its first argument says: the guest's end of many tests, in plain C, so that it
  * can also be built for the host and asked the same. Each action prints lines of `word: value` and
  * main() returns its status; the scripts beside this file know what to expect.
+ * test/run: driven by boots.py and others.
  */
 #include <errno.h>
 #include <fcntl.h>
