@@ -44,6 +44,7 @@ extern struct fake fake;
 uint64_t fake_random(void);
 uint64_t fake_below(uint64_t n);       /* 0 to n - 1; 0 for n = 0 */
 bool fake_chance(unsigned in_10000);
+void fake_seed(uint64_t seed); /* begins anew, in the middle of a test */
 
 /* The clock without its tick, and time that passes while the program computes. */
 uint64_t fake_now(void);

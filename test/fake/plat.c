@@ -78,6 +78,13 @@ uint64_t fake_random(void)
 	return splitmix(&random_state);
 }
 
+void fake_seed(uint64_t seed)
+{
+	settle();
+	fake.seed = seed;
+	random_state = seed;
+}
+
 uint64_t fake_below(uint64_t n)
 {
 	return n ? fake_random() % n : 0;

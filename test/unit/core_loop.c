@@ -162,6 +162,31 @@ static void test_breathe_switches(void)
 	thread_join(t);
 }
 
+/* Two threads that wake each other always have one that can run: the machine never idles, and still polls. */
+static struct thread *player[2];
+
+static void play(void *arg)
+{
+	unsigned other = arg == &player[0];
+
+	for (int i = 0; i < 1000; i++) {
+		thread_wake(player[other]);
+		thread_block(PLAT_FOREVER);
+	}
+	thread_wake(player[other]);
+}
+
+static void test_busy_threads(void)
+{
+	reset();
+	for (int i = 0; i < 2; i++)
+		player[i] = thread_create("player", play, &player[i], 16384);
+	for (int i = 0; i < 2; i++)
+		thread_join(player[i]);
+	ok(polls >= 2000 / 64 && polls < 500, "threads that keep each other busy leave the devices their turn: %u polls", polls);
+	is(fake.waits, 0, "and the machine does not sleep");
+}
+
 /* ---- What a timer may and may not do ---- */
 
 static struct timer timer;
@@ -210,6 +235,10 @@ static void test_nested(void)
 	timer_set(&timer, 0, nested);
 	ok(loop_poll(), "a timer that fired is something done");
 	ok(seen_polling && !seen_result && seen_polls == 1 && !loop_polling(), "polling does not nest");
+	fake.tick = 1;
+	timer_set(&timer, fake_now() + 1, nested);
+	ok(loop_poll(), "one that is due just now fires");
+	fake.tick = 100;
 	is(fake_dies(run_block, said, sizeof(said)), FAKE_CRASH, "blocking in a timer panics");
 	is(fake_dies(run_yield, said, sizeof(said)), FAKE_CRASH, "yielding in a timer panics");
 }
@@ -223,6 +252,7 @@ int main(void)
 	test_spurious();
 	test_breathe();
 	test_breathe_switches();
+	test_busy_threads();
 	test_nested();
 	return tap_done();
 }

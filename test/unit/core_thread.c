@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * core/thread.c, waitq.c and stack.c: life and death, waking, what is kept across switches.
+ * core/thread.c and stack.c: life and death, what is kept across switches, memory. Waking is in core_wake.c.
  */
 #include <string.h>
 
@@ -195,182 +195,6 @@ static void test_mistakes(void)
 	ok(fake_dies(run_overflow, said, sizeof(said)) != 0, "running off a stack faults");
 }
 
-/* ---- Waking ---- */
-
-static int result;
-static struct thread *blocker;
-
-static void block_for(void *arg)
-{
-	result = thread_block(plat_now() + *(uint64_t *)arg);
-}
-
-static void test_block(void)
-{
-	uint64_t ms = MS, from;
-	struct thread *self = thread_self();
-
-	thread_wake(self);
-	thread_wake(self);
-	is(thread_block(PLAT_FOREVER), 0, "a wake-up before the block is not lost");
-	from = plat_now();
-	is(thread_block(from + MS), -ERR_TIMEDOUT, "two of them count once");
-	ok(fake_now() >= from + MS, "and a deadline is not early");
-	is(thread_block(0), -ERR_TIMEDOUT, "a deadline that has passed");
-	thread_wake(self);
-	is(thread_block(0), 0, "even then a wake-up counts");
-	blocker = start(block_for, &ms);
-	settle();
-	thread_wake(blocker);
-	thread_join(blocker);
-	is(result, 0, "a blocked thread is woken");
-	blocker = start(block_for, &ms);
-	thread_join(blocker);
-	is(result, -ERR_TIMEDOUT, "or not");
-	ok(timer_next() == PLAT_FOREVER, "no timer is left behind");
-	thread_wake(self);
-	from = plat_now();
-	thread_sleep(from + MS);
-	ok(fake_now() >= from + MS, "a wake-up does not end a sleep");
-	is(thread_block(0), 0, "nor does a sleep take it");
-}
-
-static struct waitq q = WAITQ_INIT(q);
-static char order[16];
-
-static void wait_in_line(void *arg)
-{
-	int rc = waitq_wait(&q, PLAT_FOREVER);
-	size_t len = strlen(order);
-
-	order[len] = rc == 0 ? *(char *)arg : '!';
-}
-
-static void wait_until(void *arg)
-{
-	result = waitq_wait(&q, *(uint64_t *)arg);
-}
-
-static void test_waitq(void)
-{
-	struct thread *t[4];
-	uint64_t deadline;
-
-	waitq_init(&q);
-	is(waitq_wake(&q, 5), 0, "nobody waits");
-	for (int i = 0; i < 4; i++) {
-		t[i] = start(wait_in_line, &"abcd"[i]);
-		thread_yield();
-	}
-	is(waitq_wake(&q, 1), 1, "one is woken");
-	settle();
-	thread_wake(t[2]); /* not through q */
-	settle();
-	ok(strcmp(order, "a") == 0, "the one that came first, and a thread_wake() is none of q's");
-	is(waitq_wake(&q, 100), 3, "the others");
-	settle();
-	ok(strcmp(order, "abcd") == 0, "in the order in which they came: %s", order);
-	for (int i = 0; i < 4; i++)
-		thread_join(t[i]);
-
-	deadline = plat_now() + MS;
-	t[0] = start(wait_until, &deadline);
-	thread_join(t[0]);
-	is(result, -ERR_TIMEDOUT, "a waiter gives up");
-	is(waitq_wake(&q, 5), 0, "and is then off the queue");
-	deadline = plat_now() + MS;
-	t[0] = start(wait_until, &deadline);
-	settle();
-	fake_advance(2 * MS);
-	is(waitq_wake(&q, 1), 1, "a waiter that is late but still there is woken");
-	thread_join(t[0]);
-	is(result, 0, "and knows it");
-	is(waitq_wait(&q, 0), -ERR_TIMEDOUT, "a deadline that has passed");
-}
-
-static void test_kept_wake(void)
-{
-	thread_wake(thread_self());
-	is(waitq_wait(&q, plat_now() + MS), -ERR_TIMEDOUT, "waitq_wait() does not take a thread_wake()");
-	is(thread_block(0), 0, "but leaves it for thread_block()");
-}
-
-/* ---- Random threads: a semaphore of a counter and a queue never loses anybody ---- */
-
-#define WORKERS 24
-#define STEPS 400
-
-static unsigned tokens = 3, held, most_held, timeouts, early;
-
-static bool take_token(uint64_t deadline)
-{
-	while (tokens == 0)
-		if (waitq_wait(&q, deadline) != 0) {
-			timeouts++;
-			early += plat_now() < deadline;
-			return false;
-		}
-	tokens--;
-	held++;
-	if (held > most_held)
-		most_held = held;
-	return true;
-}
-
-static void give_token(void)
-{
-	held--;
-	tokens++;
-	waitq_wake(&q, 1);
-}
-
-static void do_something(void)
-{
-	uint64_t until = plat_now() + fake_below(50000);
-
-	switch (fake_below(4)) {
-	case 0:
-		thread_yield();
-		break;
-	case 1:
-		thread_sleep(until);
-		early += plat_now() < until;
-		break;
-	case 2:
-		fake_advance(fake_below(20000));
-		break;
-	default:
-		loop_breathe();
-	}
-}
-
-static void worker(void *arg)
-{
-	(void)arg;
-	for (unsigned i = 0; i < STEPS; i++) {
-		if (take_token(fake_chance(5000) ? PLAT_FOREVER : plat_now() + fake_below(100000))) {
-			do_something();
-			give_token();
-		}
-		do_something();
-	}
-}
-
-static void test_random(void)
-{
-	struct thread *t[WORKERS];
-
-	fake.spurious = 2000;
-	for (unsigned i = 0; i < WORKERS; i++)
-		t[i] = start(worker, NULL);
-	for (unsigned i = 0; i < WORKERS; i++)
-		thread_join(t[i]);
-	fake.spurious = 0;
-	ok(tokens == 3 && held == 0, "%u threads came through a semaphore %u times, seed %llu", WORKERS, STEPS, (unsigned long long)fake.seed);
-	is(most_held, 3, "never more than three inside");
-	ok(timeouts > 0 && early == 0, "%u gave up, none too early", timeouts);
-}
-
 /* ---- What is each thread's own ---- */
 
 static unsigned get_mxcsr(void)
@@ -429,6 +253,7 @@ static void use_tls(void *arg)
 	unsigned i = *(unsigned *)arg;
 
 	thread_set_tls(0x1000 * (i + 1));
+	ran += fake_tls == 0x1000 * (i + 1);
 	thread_set_data(thread_self(), arg);
 	thread_yield();
 	tls_seen[i] = fake_tls;
@@ -445,13 +270,15 @@ static void test_tls(void)
 	ok(!thread_data(t[0]), "a thread's data is NULL at first");
 	for (int i = 0; i < 2; i++)
 		thread_join(t[i]);
-	ok(tls_seen[0] == 0x1000 && tls_seen[1] == 0x2000 && ran == 2, "the thread pointer and the data pointer follow the thread");
+	ok(tls_seen[0] == 0x1000 && tls_seen[1] == 0x2000 && ran == 4, "the thread pointer and the data pointer follow the thread");
 	sets = fake_tls_sets;
 	thread_join(start(count_run, NULL));
 	is(fake_tls_sets, sets, "no gate call for threads without a thread pointer");
 }
 
 /* ---- Memory ---- */
+
+static struct waitq q = WAITQ_INIT(q);
 
 static void wait_for_all(void *arg)
 {
@@ -489,6 +316,24 @@ static void test_cache(void)
 	is(fake_gate_maps, maps, "threads one after the other need no gate call");
 	thread_join(thread_create("large", count_run, NULL, 10 * STACK));
 	ok(fake_gate_maps > maps, "a stack of another size does");
+}
+
+/* Stack sizes are rounded up. */
+static void test_sizes(void)
+{
+	static const size_t size[] = { STACK, STACK + 1, 2 * STACK - 1 }, pages[] = { 4, 5, 8 };
+	bool right = true;
+
+	for (int i = 0; i < 3; i++) {
+		size_t before;
+
+		stack_trim();
+		before = page_unused();
+		thread_detach(thread_create("sized", count_run, NULL, size[i]));
+		right &= before - page_unused() == pages[i] + 1;
+		settle();
+	}
+	ok(right, "stacks are of whole pages, with a guard page each");
 }
 
 /* Creates threads until there is no memory, with the n-th allocation failing for every n. */
@@ -544,14 +389,11 @@ int main(void)
 	test_ends();
 	test_detach_while_idle();
 	test_mistakes();
-	test_block();
-	test_waitq();
-	test_kept_wake();
-	test_random();
 	test_registers();
 	test_tls();
 	test_many(10000);
 	test_cache();
+	test_sizes();
 	test_failing();
 	test_full();
 	return tap_done();
