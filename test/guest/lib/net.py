@@ -51,8 +51,30 @@ def tap(name="tap0", address=HOST, address6=HOST6):
         ip("addr", "add", "%s/%d" % (address, BITS), "dev", name)
     if address6:
         ip("addr", "add", "%s/64" % address6, "dev", name, "nodad")
+    elif os.path.exists("/proc/sys/net/ipv6"):
+        sysctl("net.ipv6.conf.%s.disable_ipv6" % name, "1")
     ip("link", "set", name, "up")
     return "tap,id=n%s,ifname=%s,script=no,downscript=no" % (name[3:], name)
+
+
+def echo_frames(name):
+    """
+    Sends every frame that a guest sends back to it, its two addresses exchanged. What is left to do to a frame (checksum,
+    segments) passes both ways with it, as between two guests of one host.
+    """
+    SOL_PACKET, PACKET_VNET_HDR, PACKET_OUTGOING, ETH_P_ALL, HEADER = 263, 15, 4, 3, 10
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL)) as link:
+        link.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
+        link.bind((name, ETH_P_ALL))
+        while True:
+            try:
+                frame, source = link.recvfrom(70000)
+                if source[2] == PACKET_OUTGOING or len(frame) < HEADER + 14:
+                    continue
+                link.send(frame[:HEADER] + frame[HEADER + 6:HEADER + 12] + frame[HEADER:HEADER + 6] + frame[HEADER + 12:])
+            except OSError:  # the cable is out, or the frame was none
+                time.sleep(0.001)
 
 
 def veth_server(address="10.1.0.2", ours="10.1.0.1"):
