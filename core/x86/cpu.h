@@ -38,11 +38,6 @@ static inline uint64_t cpu_tsc(void)
 	return (uint64_t)hi << 32 | lo;
 }
 
-static inline bool cpu_has_1g_pages(void)
-{
-	return cpu_id_checked(0x80000001u).edx >> 26 & 1;
-}
-
 /* The gate has set CR4.FSGSBASE where CPUID offers it. */
 static inline bool cpu_has_fsgsbase(void)
 {

@@ -4,10 +4,9 @@
  *
  * The gate boots on three pages of tables that map the first GiB for everybody. Nothing but our own
  * start-up code has run then, so the real tables are built here, beside the live ones, in C and at
- * full speed, where the gate would need ring-0 instructions for it. Memory is mapped one to one: 4
- * KiB pages for the image and for the tables, 2 MiB and, where the CPU has them, 1 GiB pages for
- * the rest. In the new tables the tables themselves are ring 0's alone, so with gate_adopt() they
- * are out of our reach.
+ * full speed, where the gate would need ring-0 instructions for it. Memory is mapped one to one: in
+ * 4 KiB pages for the image and for the tables, in 2 MiB pages for the rest. In the new tables the
+ * tables themselves are ring 0's alone, so with gate_adopt() they are out of our reach.
  *
  * Leaf bits are gate.S's: OURS marks what ring 3 may change later by gate_map().
  */
@@ -16,7 +15,6 @@
 #include "core/core.h"
 #include "core/err.h"
 #include "core/x86/bootinfo.h"
-#include "core/x86/cpu.h"
 #include "core/x86/layout.h"
 
 #define PRESENT 1ull
@@ -51,8 +49,6 @@ extern char text_start[], text_end[], rodata_start[], rodata_end[], data_start[]
 static uintptr_t pool, pool_used, pool_end;
 
 static uint64_t *root;
-
-static bool have_1g;
 
 void mmu_reach(void)
 {
@@ -120,14 +116,13 @@ static int set(uintptr_t va, uint64_t value)
 	return 0;
 }
 
-/* The largest page that fits at base. */
+/*
+ * The page that fits at base. Not 1 GiB even where CPUID offers it: a host that shadows these tables
+ * may refuse them (seen on one that emulates ring 0: every access faults).
+ */
 static unsigned fitting(uintptr_t base, uintptr_t end)
 {
-	unsigned shift = have_1g ? SHIFT_1G : SHIFT_2M;
-
-	while (shift > SHIFT_4K && (base & ((1ull << shift) - 1) || end - base < 1ull << shift))
-		shift -= 9;
-	return shift;
+	return base & ((1ull << SHIFT_2M) - 1) || end - base < 1ull << SHIFT_2M ? SHIFT_4K : SHIFT_2M;
 }
 
 /*
@@ -268,7 +263,6 @@ uintptr_t mmu_build(void)
 	uintptr_t taken;
 	int rc;
 
-	have_1g = cpu_has_1g_pages();
 	if (choose_pool())
 		return 0;
 	root = new_table();
