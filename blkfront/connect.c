@@ -216,7 +216,7 @@ static int publish(struct blkfront *d)
 			fmt_format(k.prefix, sizeof(k.prefix), "queue-%u/", i);
 		queue_keys(&k, d->queue[i]);
 	}
-	return xenbus_publish(&d->dev, &k);
+	return xenbus_publish(&d->dev, &k, XenbusStateInitialised);
 }
 
 /* One connection, from features to Connected. The same for the first and for every later one. */

@@ -241,14 +241,14 @@ static int publish(struct netfront *nic)
 		xenbus_key(&k, always[i], 1);
 	if (nic->n_queues == 1) {
 		queue_keys(&k, nic->queue[0]); /* netif.h: one queue has flat keys, several have only queue-N/ */
-		return xenbus_publish(&nic->dev, &k);
+		return xenbus_publish(&nic->dev, &k, XenbusStateConnected);
 	}
 	xenbus_key(&k, "multi-queue-num-queues", nic->n_queues);
 	for (unsigned i = 0; i < nic->n_queues; i++) {
 		fmt_format(k.prefix, sizeof(k.prefix), "queue-%u/", i);
 		queue_keys(&k, nic->queue[i]);
 	}
-	return xenbus_publish(&nic->dev, &k);
+	return xenbus_publish(&nic->dev, &k, XenbusStateConnected);
 }
 
 /* One connection, from features to Connected. The same for the first and for every later one. */
@@ -270,9 +270,7 @@ static int connect(struct netfront *nic, bool again)
 		xenbus_forget(&nic->dev, STALE);
 	if (rc == 0)
 		rc = publish(nic);
-	if (rc == 0)
-		rc = xenbus_wait_connected(&nic->dev);
-	return rc == 0 ? xenbus_ready(&nic->dev) : rc;
+	return rc == 0 ? xenbus_wait_connected(&nic->dev) : rc;
 }
 
 static void up(struct netfront *nic)

@@ -148,9 +148,9 @@ int xenbus_find(const char *kind, unsigned n, struct xenbus_dev *dev);
 /* Finds the backend, says Initialising and waits until it has published its features. */
 int xenbus_attach(struct xenbus_dev *dev);
 
-/* Writes keys and the state Initialised in one transaction. */
+/* Writes keys and our state in one transaction: Initialised, or Connected where the backend waits for that (netback). */
 void xenbus_key(struct xenbus_keys *keys, const char *name, unsigned value);
-int xenbus_publish(struct xenbus_dev *dev, const struct xenbus_keys *keys);
+int xenbus_publish(struct xenbus_dev *dev, const struct xenbus_keys *keys, enum xenbus_state state);
 
 /* Deletes keys of ours that an earlier connection wrote: names, each with a blank behind it. */
 void xenbus_forget(struct xenbus_dev *dev, const char *names);

@@ -5,7 +5,7 @@
  *      frontend                        backend
  *      1 Initialising   ---------->    1 Initialising (finding its device, running its script)
  *      reads features   <----------    2 InitWait
- *      3 Initialised    ---------->    reads our keys
+ *      3 Initialised    ---------->    reads our keys (Linux' netback only at 4: it waits for a frontend that is Connected)
  *                       <----------    4 Connected (may come from 2 or 3, and before or after our own)
  *      4 Connected
  *      5 Closing  <-->  5 Closing      either side may begin
@@ -205,7 +205,7 @@ void xenbus_key(struct xenbus_keys *keys, const char *name, unsigned value)
 	keys->n++;
 }
 
-static int write_keys(struct xenbus_dev *dev, uint32_t tx, const struct xenbus_keys *keys)
+static int write_keys(struct xenbus_dev *dev, uint32_t tx, const struct xenbus_keys *keys, enum xenbus_state state)
 {
 	char path[XENSTORE_PATH];
 	int rc = 0;
@@ -214,10 +214,10 @@ static int write_keys(struct xenbus_dev *dev, uint32_t tx, const struct xenbus_k
 		join(path, dev->path, keys->v[i].name);
 		rc = xenstore_write(tx, path, keys->v[i].value);
 	}
-	return rc == 0 ? set_state(dev, tx, XenbusStateInitialised) : rc;
+	return rc == 0 ? set_state(dev, tx, state) : rc;
 }
 
-int xenbus_publish(struct xenbus_dev *dev, const struct xenbus_keys *keys)
+int xenbus_publish(struct xenbus_dev *dev, const struct xenbus_keys *keys, enum xenbus_state state)
 {
 	int rc = -ERR_AGAIN;
 
@@ -228,7 +228,7 @@ int xenbus_publish(struct xenbus_dev *dev, const struct xenbus_keys *keys)
 		rc = xenstore_begin(&tx);
 		if (rc < 0)
 			break;
-		rc = write_keys(dev, tx, keys);
+		rc = write_keys(dev, tx, keys, state);
 		if (rc < 0)
 			xenstore_end(tx, false);
 		else

@@ -128,7 +128,7 @@ static bool handshake(struct nic *b, struct xenhost_nic *c)
 	if (c->state == XenbusStateInitialising && ++b->turns > 3) {
 		features(b, c);
 		back_say(b->back, &c->state, XenbusStateInitWait);
-	} else if (c->state == XenbusStateInitWait && (front == XenbusStateInitialised || front == XenbusStateConnected)) {
+	} else if (c->state == XenbusStateInitWait && front == XenbusStateConnected) { /* Linux' netback ignores Initialised */
 		if (!attach(b, c))
 			xenhost_wrong("netback: rings or events cannot be had");
 		back_say(b->back, &c->state, XenbusStateConnected);
