@@ -43,6 +43,9 @@ struct config {
 };
 extern struct config config;
 
+/* Prints a line; 1 is standard output, 2 standard error. Without stdio, which an image that serves files does not need. */
+void main_say(int fd, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
 /* ---- blob.c ---- */
 
 /* Bytes that several may point at: freed by the last. */

@@ -8,21 +8,25 @@
  */
 #include "httpd.h"
 
-#include <stdio.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Reads a small file whole, as far as it fits. "" when it is not there. */
 static void slurp(const char *name, char *buf, size_t size)
 {
-	FILE *f = fopen(name, "r");
-	size_t n = 0;
+	int fd = open(name, O_RDONLY);
+	ssize_t n = 1;
+	size_t len = 0;
 
-	if (f) {
-		n = fread(buf, 1, size - 1, f);
-		fclose(f);
+	while (fd >= 0 && n > 0 && len < size - 1) {
+		n = read(fd, buf + len, size - 1 - len);
+		len += n > 0 ? (size_t)n : 0;
 	}
-	buf[n] = 0;
+	if (fd >= 0)
+		close(fd);
+	buf[len] = 0;
 }
 
 /* Cuts the next line off. NULL at the end. */
@@ -148,11 +152,7 @@ static void read_net(struct proc *p, char *text)
 
 bool proc_is_image(void)
 {
-	FILE *f = fopen("/proc/pith", "r");
-
-	if (f)
-		fclose(f);
-	return f != NULL;
+	return access("/proc/pith", R_OK) == 0;
 }
 
 void proc_read(struct proc *p)

@@ -251,7 +251,7 @@ int server_start(void)
 	server_began = server_ms;
 	epoll_fd = epoll_create1(0);
 	if (epoll_fd < 0 || listen_on(AF_INET)) {
-		fprintf(stderr, "httpd: port %u: %s\n", config.port, strerror(errno));
+		main_say(2, "httpd: port %u: %s\n", config.port, strerror(errno));
 		return -1;
 	}
 	/* A machine without IPv6 still has a server. */
@@ -267,7 +267,7 @@ int server_run(void)
 	while (!server_stopping || (server_counters.open && server_ms < stop_at)) {
 		n = epoll_wait(epoll_fd, ev, EVENTS, TICK_MS);
 		if (n < 0 && errno != EINTR) {
-			fprintf(stderr, "httpd: epoll_wait: %s\n", strerror(errno));
+			main_say(2, "httpd: epoll_wait: %s\n", strerror(errno));
 			return -1;
 		}
 		read_clock();

@@ -6,7 +6,6 @@
  */
 #include "httpd.h"
 
-#include <stdio.h>
 
 typedef unsigned long long ull; /* for %llu */
 

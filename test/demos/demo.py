@@ -24,7 +24,7 @@ import tap  # noqa: E402
 
 SANITIZE = ["-g", "-O1", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 WARN = ["-std=gnu11", "-Wall", "-Wextra", "-Wshadow", "-Wstrict-prototypes", "-Wvla", "-Werror"]
-WRAPPED = "read pread send recv writev sendmsg sendfile malloc calloc realloc fflush fopen".split()
+WRAPPED = "read pread send recv writev sendmsg sendfile malloc calloc realloc epoll_wait open".split()
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--server", metavar="HOST:PORT", help="talk to this server")

@@ -3,8 +3,8 @@
  * Trouble for a demo under test: linked in with --wrap, it comes between the program and its C library.
  *
  * PITH_FAULTS=short:SEED  reads and writes move less than asked for, or are interrupted, or must come again
- * PITH_FAULTS=memory:SEED one allocation in six fails, once the program has said its first line
- * PITH_PROC=FOLDER        stands for /proc, as far as fopen() goes
+ * PITH_FAULTS=memory:SEED one allocation in six fails, once the program waits for the first time
+ * PITH_PROC=FOLDER        stands for /proc, as far as open() goes
  *
  * demo.py links it and sets the variable. The sequence is the seed's; nothing here depends on time.
  */
@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -30,8 +31,8 @@ ssize_t __real_sendfile(int out, int in, off_t *at, size_t n);
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t a, size_t b);
 void *__real_realloc(void *p, size_t n);
-int __real_fflush(FILE *f);
-FILE *__real_fopen(const char *name, const char *mode);
+int __real_open(const char *name, int flags, ...);
+int __real_epoll_wait(int epoll, struct epoll_event *v, int max, int ms);
 ssize_t __wrap_read(int fd, void *buf, size_t n);
 ssize_t __wrap_pread(int fd, void *buf, size_t n, off_t at);
 ssize_t __wrap_send(int fd, const void *buf, size_t n, int flags);
@@ -42,8 +43,8 @@ ssize_t __wrap_sendfile(int out, int in, off_t *at, size_t n);
 void *__wrap_malloc(size_t n);
 void *__wrap_calloc(size_t a, size_t b);
 void *__wrap_realloc(void *p, size_t n);
-int __wrap_fflush(FILE *f);
-FILE *__wrap_fopen(const char *name, const char *mode);
+int __wrap_open(const char *name, int flags, ...);
+int __wrap_epoll_wait(int epoll, struct epoll_event *v, int max, int ms);
 
 static enum { NONE, SHORT, MEMORY } kind;
 static bool started;
@@ -143,20 +144,21 @@ void *__wrap_realloc(void *p, size_t n)
 	return starve() ? NULL : __real_realloc(p, n);
 }
 
-/* The demos say that they are ready, and flush. */
-int __wrap_fflush(FILE *f)
+/* A program that waits has started. */
+int __wrap_epoll_wait(int epoll, struct epoll_event *v, int max, int ms)
 {
 	started = true;
-	return __real_fflush(f);
+	return __real_epoll_wait(epoll, v, max, ms);
 }
 
-FILE *__wrap_fopen(const char *name, const char *mode)
+/* None of the demos makes a file, so there is no mode. */
+int __wrap_open(const char *name, int flags, ...)
 {
 	const char *folder = getenv("PITH_PROC");
 	char path[256];
 
 	if (!folder || strncmp(name, "/proc/", 6))
-		return __real_fopen(name, mode);
+		return __real_open(name, flags);
 	snprintf(path, sizeof path, "%s/%s", folder, name + 6);
-	return __real_fopen(path, mode);
+	return __real_open(path, flags);
 }

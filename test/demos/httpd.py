@@ -503,13 +503,13 @@ def cpu(pid):
 @ours("wrong options are refused by name")
 def test_options():
     for arguments, word in ((["-p", "0"], "-p"), (["-p", "70000"], "-p"), (["-c", "x"], "-c"), (["-t", "-1"], "-t"), (["--nonsense"], "usage"),
-                            (["-d", "/nonexistent"], "/nonexistent"), (["extra"], "usage"), ([], "www")):
+                            (["-d", "/nonexistent"], "/nonexistent"), (["extra"], "usage"), ([], "www"), (["-p"], "usage"), (["--port=x"], "-p"), (["--dir"], "usage")):
         r = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=10, cwd="/")
         assert r.returncode in (1, 2) and word in r.stderr, "%s: %s" % (arguments, r)
     r = subprocess.run([program, "-d", root, "-p", str(server.port)], capture_output=True, text=True, timeout=10)
     assert r.returncode == 1 and "port %d" % server.port in r.stderr
     r = subprocess.run([program, "--help"], capture_output=True, text=True, timeout=10)
-    assert r.returncode == 0 and "--root=DIR" in r.stdout
+    assert r.returncode == 0 and "--dir=DIR" in r.stdout
 
 
 @ours("IPv6")
