@@ -65,16 +65,19 @@ static void answer(struct conn *c, struct out *o, const struct request *r)
 }
 
 /* A request with a body is answered when the body has passed: till then its head is kept. */
-static size_t begin_body(struct conn *c, struct out *o, struct request *r, const char *p, size_t len)
+static size_t begin_body(struct conn *c, struct out *o, const struct request *r, const char *p, size_t len)
 {
+	struct request last;
+
 	if (r->length > BODY_MAX) {
 		refuse(c, o, r, 413);
 		return len;
 	}
 	/* The final answer goes out instead of 100 (Continue); whether the body then comes is open: no way to go on. */
 	if (r->expect) {
-		r->keep = false;
-		answer(c, o, r);
+		last = *r;
+		last.keep = false;
+		answer(c, o, &last);
 		c->clean = false;
 		return len;
 	}
@@ -91,7 +94,7 @@ static size_t begin_body(struct conn *c, struct out *o, struct request *r, const
 
 static size_t skip_body(struct conn *c, struct out *o, const char *p, size_t n)
 {
-	struct request r;
+	const struct request *r;
 	size_t used = n;
 	int rc = body_skip(&c->body, p, n, &used);
 
@@ -99,9 +102,9 @@ static size_t skip_body(struct conn *c, struct out *o, const char *p, size_t n)
 		return used;
 	parse_head(c->head, c->head_len, &r);
 	if (rc < 0)
-		refuse(c, o, &r, -rc);
+		refuse(c, o, r, -rc);
 	else
-		answer(c, o, &r);
+		answer(c, o, r);
 	free(c->head);
 	c->head = NULL;
 	return used;
@@ -110,7 +113,7 @@ static size_t skip_body(struct conn *c, struct out *o, const char *p, size_t n)
 /* Uses up what stands at the front of the input. Returns how many bytes that was; 0 when more must come. */
 static size_t step(struct conn *c, struct out *o, const char *p, size_t n)
 {
-	struct request r;
+	const struct request *r;
 	int len;
 
 	if (c->head)
@@ -123,12 +126,12 @@ static size_t step(struct conn *c, struct out *o, const char *p, size_t n)
 		return 0;
 	server_counters.requests++;
 	if (len < 0) {
-		refuse(c, o, &r, -len);
+		refuse(c, o, r, -len);
 		return n;
 	}
-	if (r.chunked || r.length)
-		return begin_body(c, o, &r, p, (size_t)len);
-	answer(c, o, &r);
+	if (r->chunked || r->length)
+		return begin_body(c, o, r, p, (size_t)len);
+	answer(c, o, r);
 	return (size_t)len;
 }
 

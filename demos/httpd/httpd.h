@@ -130,8 +130,11 @@ struct request {
 	unsigned seen;       /* for parse.c */
 };
 
-/* Returns the length of the head, 0 when its end has not come yet, or -STATUS of a head that no server should serve. */
-int parse_head(const char *p, size_t len, struct request *r);
+/*
+ * Returns the length of the head, 0 when its end has not come yet, or -STATUS of a head that no server should
+ * serve; *r then is the part before that. *r is valid until the next call, and for as long as the bytes at p stay.
+ */
+int parse_head(const char *p, size_t len, const struct request **r);
 
 /* The hash under which file.c finds a path. */
 uint32_t parse_hash(const char *p, size_t len);

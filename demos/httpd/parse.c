@@ -39,6 +39,7 @@ static const unsigned char class[256] = {
 };
 
 #define METHOD_MAX 32
+#define LAST_MAX 512 /* bytes of a head that is remembered */
 
 /* request.seen */
 #define SEEN_HOST 1u
@@ -367,14 +368,36 @@ static int read_head(struct cursor *c, struct request *r)
 	return rc;
 }
 
-int parse_head(const char *p, size_t len, struct request *r)
+/* Clients repeat themselves: a head of the same bytes has the same meaning. Text of the last simple one. */
+static struct request current;
+static char last[LAST_MAX];
+static size_t last_len;
+
+/* Only what is in `current` itself, and the target, may outlive the input buffer. */
+static void remember(const char *p, size_t len)
+{
+	if (len > sizeof last || current.conditional || current.chunked || current.length)
+		return;
+	memcpy(last, p, len);
+	last_len = len;
+	current.target.p = last + (current.target.p - p);
+	current.host = (struct str){ 0 };
+}
+
+int parse_head(const char *p, size_t len, const struct request **r)
 {
 	struct cursor c = { p, p + (len < HEAD_MAX ? len : HEAD_MAX) };
 	int rc;
 
-	memset(r, 0, sizeof *r);
-	rc = read_head(&c, r);
-	if (rc > 0)
+	*r = &current;
+	if (last_len && len >= last_len && !memcmp(p, last, last_len))
+		return (int)last_len;
+	last_len = 0;
+	memset(&current, 0, sizeof current);
+	rc = read_head(&c, &current);
+	if (rc > 0) {
+		remember(p, (size_t)(c.p - p));
 		return (int)(c.p - p);
+	}
 	return rc || len < HEAD_MAX ? rc : -431;
 }
