@@ -11,6 +11,10 @@
 
 extern struct start_info *pv_info;
 extern struct shared_info *pv_shared_info;
+extern uintptr_t pv_builder_end; /* where what the builder put ends: its stack comes last */
+
+/* Exceptions come to core/x86/trap.c from here on. */
+void pv_exceptions(void);
 
 /*
  * Maps all of memory one to one, each part with its rights, and no page 0. free is where the builder's own pages end; what is free
