@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "libc-glue/glue.h"
+#include "libc-glue/iov.h"
 #include "lwip/ip_addr.h"
 #include "lwip/pbuf.h"
 
@@ -140,8 +141,7 @@ ssize_t sock_stream_recv(struct sock *s, const struct iovec *v, int nv, int flag
 ssize_t sock_stream_send(struct sock *s, const struct iovec *v, int nv, int flags);
 void sock_stream_add(struct sock *s, struct pbuf *p); /* received, consumes p */
 void sock_stream_drop(struct sock *s);                /* throws away what was received */
-size_t sock_stream_room(struct sock *s);              /* bytes that a write would take now */
-bool sock_stream_writable(struct sock *s);
+bool sock_stream_writable(const struct sock *s);
 void sock_stream_defaults(uint32_t *sndbuf, uint32_t *rcvbuf);
 void sock_stream_uncork(struct sock *s);
 
@@ -163,19 +163,5 @@ int sock_setsockopt(int fd, int level, int name, const void *value, socklen_t le
 /* ---- sock_pair.c ---- */
 
 int sock_socketpair(int domain, int type, int proto, int fds[2]);
-
-/* ---- iov.c ---- */
-
-/* A place in a vector. */
-struct iov {
-	const struct iovec *v;
-	int nv;
-	size_t at; /* in v[0] */
-};
-size_t iov_length(const struct iovec *v, int nv);
-void iov_get(struct iov *i, void *to, size_t n);         /* copies out of the vector */
-void iov_put(struct iov *i, const void *from, size_t n); /* and into it */
-void *iov_piece(struct iov *i, size_t *len);             /* the rest of the current piece; *len 0 at the end */
-void iov_skip(struct iov *i, size_t n);
 
 #endif

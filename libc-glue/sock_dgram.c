@@ -22,6 +22,8 @@
 #define OVERHEAD 256  /* what a waiting datagram counts for besides its bytes: it holds a whole buffer */
 #define PORT_TRIES 64
 
+unsigned sock_dgram_raws;
+
 static struct pool dgrams = POOL_INIT(dgrams, "datagrams", sizeof(struct sock_dgram));
 
 /* ---- Receiving ---- */
@@ -237,6 +239,7 @@ int sock_dgram_new(struct sock *s)
 		raw_recv(s->raw, on_raw, s);
 	else
 		udp_recv(s->udp, on_udp, s);
+	sock_dgram_raws += s->type == SOCK_RAW;
 	return 0;
 }
 
@@ -281,6 +284,7 @@ int sock_dgram_connect(struct sock *s, const ip_addr_t *ip, uint16_t port)
 void sock_dgram_close(struct sock *s)
 {
 	sock_group_leave_all(s);
+	sock_dgram_raws -= s->type == SOCK_RAW;
 	if (s->type == SOCK_RAW)
 		raw_remove(s->raw);
 	else

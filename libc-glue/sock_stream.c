@@ -105,12 +105,13 @@ static void free_first(struct sock *s)
 static size_t consume(struct sock *s, struct iov *to, size_t want)
 {
 	size_t done = 0;
+	struct pbuf *p;
 
-	while (done < want && s->rx_first) {
-		struct pbuf *p = s->rx_first;
-		size_t n = p->len - s->rx_offset;
+	while (done < want && (p = s->rx_first) != NULL) {
+		size_t n = p->len - s->rx_offset, left = want - done;
 
-		n = n < want - done ? n : want - done;
+		if (n > left)
+			n = left;
 		if (to)
 			iov_put(to, (char *)p->payload + s->rx_offset, n);
 		done += n;
@@ -179,16 +180,29 @@ static size_t take(struct sock *s, struct iov *to, size_t want, bool keep)
 	if (keep)
 		return peek(s, &(struct iov){ to->v, to->nv, to->at }, want);
 	n = consume(s, to, want);
-	give_window(s, n);
+	if (n > 0)
+		give_window(s, n);
 	return n;
+}
+
+/* Waits until there is something to read, or nothing to wait for. *deadline is set at the first time. Returns 0 or why not. */
+static int wait_to_read(struct sock *s, int flags, uint64_t *deadline)
+{
+	int rc = why_nothing(s);
+
+	if (rc != -EAGAIN || (s->file.flags & O_NONBLOCK) || (flags & MSG_DONTWAIT))
+		return rc ? rc : -ENODATA;
+	if (!*deadline)
+		*deadline = sock_deadline(s->recv_timeout);
+	return sock_wait(&s->readers, *deadline);
 }
 
 ssize_t sock_stream_recv(struct sock *s, const struct iovec *v, int nv, int flags)
 {
-	bool block = !(s->file.flags & O_NONBLOCK) && !(flags & MSG_DONTWAIT), keep = flags & MSG_PEEK;
+	bool keep = flags & MSG_PEEK;
 	size_t want = iov_length(v, nv), done = 0;
-	uint64_t deadline = sock_deadline(s->recv_timeout);
 	struct iov to = { v, nv, 0 };
+	uint64_t deadline = 0;
 	int rc = 0;
 
 	if (flags & MSG_OOB)
@@ -199,43 +213,34 @@ ssize_t sock_stream_recv(struct sock *s, const struct iovec *v, int nv, int flag
 		done = keep ? n : done + n;
 		if (done == want || (done > 0 && !(flags & MSG_WAITALL)))
 			break;
-		rc = why_nothing(s);
-		if (rc != -EAGAIN || !block)
-			break;
-		rc = sock_wait(&s->readers, deadline);
+		rc = wait_to_read(s, flags, &deadline);
 		if (rc)
 			break;
 	}
 	netdev_flush();
-	return done > 0 ? (ssize_t)done : rc;
+	return done > 0 ? (ssize_t)done : rc == -ENODATA ? 0 : rc;
 }
 
 /* ---- Sending: room ---- */
 
-/* What the arena grants to a socket: half of what is free above a reserve for headers and ACKs. */
-static size_t grant(bool has_queued)
+/* Bytes that a write would take now: at most half of what the arena has to spare, and a little always for who has nothing queued. */
+static size_t room_of(const struct sock *s)
 {
-	size_t spare = arena_unused(), reserve = arena_size() / 8;
+	const struct tcp_pcb *pcb = s->tcp;
+	size_t grant;
 
-	if (spare > reserve)
-		return (spare - reserve) / 2 > SMALL ? (spare - reserve) / 2 : SMALL;
-	return has_queued ? 0 : SMALL;
-}
-
-size_t sock_stream_room(struct sock *s)
-{
-	size_t most;
-
-	if (!s->tcp || s->starved || s->tcp->snd_queuelen >= TCP_SND_QUEUELEN - 8)
+	if (!pcb || s->starved || pcb->snd_queuelen >= TCP_SND_QUEUELEN - 8)
 		return 0;
-	most = grant(s->tcp->snd_queuelen > 0);
-	return s->tcp->snd_buf < most ? s->tcp->snd_buf : most;
+	grant = arena_spare() / 2;
+	if (grant < SMALL)
+		grant = grant > 0 || pcb->snd_queuelen == 0 ? SMALL : 0;
+	return pcb->snd_buf < grant ? pcb->snd_buf : grant;
 }
 
 /* Worth telling a program: a quarter of the buffer, or anything at all for who has nothing queued. */
-bool sock_stream_writable(struct sock *s)
+bool sock_stream_writable(const struct sock *s)
 {
-	size_t room = sock_stream_room(s);
+	size_t room = room_of(s);
 
 	return room >= s->sndbuf / 4 || (room > 0 && s->tcp->snd_queuelen == 0);
 }
@@ -266,22 +271,22 @@ static void starve(struct sock *s)
 
 /* ---- Sending: data ---- */
 
-/* Into the last segment, or a new one. Returns how many bytes were taken. */
-static size_t queue_small(struct sock *s, struct iov *from, size_t n, bool more)
+/* Into the last segment, or a new one. Returns how many bytes were taken: less than n when memory ran out. */
+static size_t queue_small(struct tcp_pcb *pcb, struct iov *from, size_t n, bool more)
 {
-	size_t done = 0;
+	size_t left = n, len;
 
-	while (done < n) {
-		size_t len;
+	while (left > 0) {
 		const void *piece = iov_piece(from, &len);
 
-		len = len < n - done ? len : n - done;
-		if (tcp_write(s->tcp, piece, (u16_t)len, TCP_WRITE_FLAG_COPY | (more || done + len < n ? TCP_WRITE_FLAG_MORE : 0)) != ERR_OK)
-			break;
-		iov_skip(from, len);
-		done += len;
+		if (len > left)
+			len = left;
+		left -= len;
+		if (tcp_write(pcb, piece, (u16_t)len, TCP_WRITE_FLAG_COPY | (more || left > 0 ? TCP_WRITE_FLAG_MORE : 0)) != ERR_OK)
+			return n - left - len;
+		from->at += len;
 	}
-	return done;
+	return n;
 }
 
 static size_t queue_chunk(struct sock *s, struct iov *from, size_t n, bool more)
@@ -306,8 +311,8 @@ static size_t queue_chunk(struct sock *s, struct iov *from, size_t n, bool more)
 
 static size_t queue(struct sock *s, struct iov *from, size_t n, bool more)
 {
-	if (n <= SMALL && !segs_tail_is_long(s->tcp))
-		return queue_small(s, from, n, more);
+	if (n <= SMALL && (!s->tcp->unsent || !segs_tail_is_long(s->tcp)))
+		return queue_small(s->tcp, from, n, more);
 	return queue_chunk(s, from, n, more);
 }
 
@@ -342,7 +347,7 @@ static int why_not(struct sock *s)
 /* Queues and sends what there is room for, up to n. */
 static size_t push(struct sock *s, struct iov *from, size_t n, bool more)
 {
-	size_t room = s->state == SOCK_CONNECTED ? sock_stream_room(s) : 0, done;
+	size_t room = s->state == SOCK_CONNECTED ? room_of(s) : 0, done;
 
 	if (room == 0)
 		return 0;
@@ -354,12 +359,22 @@ static size_t push(struct sock *s, struct iov *from, size_t n, bool more)
 	return done;
 }
 
+/* Waits until there is room. As wait_to_read(). */
+static int wait_to_write(struct sock *s, int flags, uint64_t *deadline)
+{
+	s->unwritable = true;
+	if ((s->file.flags & O_NONBLOCK) || (flags & MSG_DONTWAIT))
+		return -EAGAIN;
+	if (!*deadline)
+		*deadline = sock_deadline(s->send_timeout);
+	return sock_wait(&s->writers, *deadline);
+}
+
 ssize_t sock_stream_send(struct sock *s, const struct iovec *v, int nv, int flags)
 {
-	bool block = !(s->file.flags & O_NONBLOCK) && !(flags & MSG_DONTWAIT);
 	size_t total = iov_length(v, nv), done = 0;
-	uint64_t deadline = sock_deadline(s->send_timeout);
 	struct iov from = { v, nv, 0 };
+	uint64_t deadline = 0;
 	int rc;
 
 	if (flags & MSG_OOB)
@@ -368,10 +383,9 @@ ssize_t sock_stream_send(struct sock *s, const struct iovec *v, int nv, int flag
 		size_t n = push(s, &from, total - done, s->corked || (flags & MSG_MORE));
 
 		done += n;
-		if (n > 0)
-			continue;
-		s->unwritable = true;
-		rc = block ? sock_wait(&s->writers, deadline) : -EAGAIN;
+		if (done == total)
+			break;
+		rc = n > 0 ? 0 : wait_to_write(s, flags, &deadline);
 		if (rc)
 			break;
 	}

@@ -12,8 +12,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "core/core.h"
-
 #define CLASSES 5 /* 128, 256, 512, 1024, 2048 bytes */
 #define CLASS_SHIFT 7
 #define FREE 0xff
@@ -27,11 +25,11 @@ struct page {
 	uint8_t class;
 };
 
-static char *base;
+struct arena_state arena;
+
 static struct page *pages;
 static uint64_t *taken;      /* a bit for each page */
-static size_t count, words;  /* pages, and words of the map */
-static size_t used, failures;
+static size_t words;
 static size_t cursor;        /* the word where the last run was found */
 static uint32_t partial[CLASSES];
 
@@ -40,19 +38,19 @@ bool arena_init(size_t n)
 	size_t bytes = n * sizeof(struct page) + (n + WORD - 1) / WORD * sizeof(uint64_t);
 	size_t table = (bytes + PAGE_SIZE - 1) / PAGE_SIZE;
 
-	if (base) {
-		page_free(base, count);
-		page_free(pages, (count * sizeof(struct page) + words * sizeof(uint64_t) + PAGE_SIZE - 1) / PAGE_SIZE);
+	if (arena.base) {
+		page_free(arena.base, arena.pages);
+		page_free(pages, (arena.pages * sizeof(struct page) + words * sizeof(uint64_t) + PAGE_SIZE - 1) / PAGE_SIZE);
 	}
-	base = page_alloc(n);
-	pages = base ? page_alloc(table) : NULL;
+	arena.base = page_alloc(n);
+	pages = arena.base ? page_alloc(table) : NULL;
 	if (!pages) {
-		if (base)
-			page_free(base, n);
-		base = NULL;
+		if (arena.base)
+			page_free(arena.base, n);
+		arena.base = NULL;
 		return false;
 	}
-	count = n;
+	arena.pages = n;
 	words = (n + WORD - 1) / WORD;
 	taken = (uint64_t *)(void *)(pages + n);
 	memset(pages, FREE, n * sizeof(struct page));
@@ -75,7 +73,7 @@ static size_t free_from(size_t i, size_t n)
 {
 	size_t len = 0;
 
-	while (len < n && i + len < count && !is_taken(i + len))
+	while (len < n && i + len < arena.pages && !is_taken(i + len))
 		len++;
 	return len;
 }
@@ -83,7 +81,7 @@ static size_t free_from(size_t i, size_t n)
 /* A run of n free pages that begins in word w; NONE for none. */
 static size_t find_in(size_t w, size_t n)
 {
-	size_t i = w * WORD, end = i + WORD < count ? i + WORD : count;
+	size_t i = w * WORD, end = i + WORD < arena.pages ? i + WORD : arena.pages;
 
 	while (i < end) {
 		uint64_t rest = ~taken[i / WORD] >> i % WORD;
@@ -110,7 +108,7 @@ static size_t take_pages(size_t n)
 		if (i == NONE)
 			continue;
 		cursor = w;
-		used += n;
+		arena.used += n;
 		for (size_t k = i; k < i + n; k++)
 			taken[k / WORD] |= (uint64_t)1 << k % WORD;
 		return i;
@@ -120,7 +118,7 @@ static size_t take_pages(size_t n)
 
 static void give_pages(size_t i, size_t n)
 {
-	used -= n;
+	arena.used -= n;
 	pages[i].class = FREE;
 	for (size_t k = i; k < i + n; k++)
 		taken[k / WORD] &= ~((uint64_t)1 << k % WORD);
@@ -180,7 +178,7 @@ static void *take_block(unsigned class)
 	pages[i].map &= pages[i].map - 1;
 	if (!pages[i].map)
 		unlink_page(i);
-	return base + (size_t)i * PAGE_SIZE + ((size_t)block << (CLASS_SHIFT + class));
+	return arena.base + (size_t)i * PAGE_SIZE + ((size_t)block << (CLASS_SHIFT + class));
 }
 
 static void give_block(uint32_t i, size_t offset)
@@ -189,7 +187,7 @@ static void give_block(uint32_t i, size_t offset)
 	uint32_t bit = (uint32_t)1 << (offset >> (CLASS_SHIFT + p->class));
 
 	if (p->map & bit)
-		log_panic("arena: a block at %p is freed twice", (void *)(base + (size_t)i * PAGE_SIZE + offset));
+		log_panic("arena: a block at %p is freed twice", (void *)(arena.base + (size_t)i * PAGE_SIZE + offset));
 	if (!p->map)
 		link_page(i);
 	p->map |= bit;
@@ -205,13 +203,13 @@ static void give_block(uint32_t i, size_t offset)
 static void *take_run(size_t size)
 {
 	size_t n = (size + PAGE_SIZE - 1) / PAGE_SIZE;
-	size_t i = n <= count ? take_pages(n) : NONE;
+	size_t i = n <= arena.pages ? take_pages(n) : NONE;
 
 	if (i == NONE)
 		return NULL;
 	pages[i].class = RUN;
 	pages[i].map = (uint32_t)n;
-	return base + i * PAGE_SIZE;
+	return arena.base + i * PAGE_SIZE;
 }
 
 /* The class for a size of at most half a page. */
@@ -225,7 +223,7 @@ void *arena_malloc(size_t size)
 	void *p = size <= PAGE_SIZE / 2 ? take_block(class_of(size)) : take_run(size);
 
 	if (!p)
-		failures++;
+		arena.failures++;
 	return p;
 }
 
@@ -240,47 +238,15 @@ void *arena_calloc(size_t n, size_t size)
 
 void arena_free(void *p)
 {
-	size_t offset = (size_t)((char *)p - base);
+	size_t offset = (size_t)((char *)p - arena.base);
 	size_t i = offset / PAGE_SIZE;
 
 	if (!p)
 		return;
-	if (i >= count || pages[i].class == FREE)
+	if (i >= arena.pages || pages[i].class == FREE)
 		log_panic("arena: %p is freed, but was not taken", p);
 	if (pages[i].class == RUN)
 		give_pages(i, pages[i].map);
 	else
 		give_block((uint32_t)i, offset % PAGE_SIZE);
-}
-
-bool arena_has(const void *p, size_t len)
-{
-	size_t offset = (size_t)((const char *)p - base);
-
-	return offset < count * PAGE_SIZE && len <= count * PAGE_SIZE - offset;
-}
-
-void *arena_base(void)
-{
-	return base;
-}
-
-size_t arena_size(void)
-{
-	return count * PAGE_SIZE;
-}
-
-size_t arena_used(void)
-{
-	return used * PAGE_SIZE;
-}
-
-size_t arena_unused(void)
-{
-	return (count - used) * PAGE_SIZE;
-}
-
-size_t arena_failures(void)
-{
-	return failures;
 }

@@ -3,25 +3,39 @@
  * The Internet checksum (RFC 1071), for what no device sums: lwIP's LWIP_CHKSUM.
  *
  * The sum of 16-bit words in one's complement does not care about the width that it is added in, so eight bytes go at a time
- * and the carries are folded at the end. Byte order does not matter either, as long as the result is stored as it is.
+ * and the carries are folded at the end. (__builtin_memcpy: libc-glue is compiled freestanding, where memcpy() is a call.) Byte order does not matter either, as long as the result is stored as it is.
  */
 #include <stdint.h>
-#include <string.h>
 
 #include "lwip/opt.h"
 
-static uint64_t add(uint64_t sum, uint64_t v)
+/* Sums of 32-bit halves: as many as an int can count do not overflow. */
+static uint64_t halves(uint64_t v)
 {
-	sum += v;
-	return sum + (sum < v);
+	return (v >> 32) + (uint32_t)v;
 }
 
-/* The last 0 to 7 bytes, as the low bytes of a little-endian word. */
-static uint64_t tail(const uint8_t *p, int len)
+static uint64_t load8(const uint8_t *p)
 {
-	uint64_t v = 0;
+	uint64_t v;
 
-	memcpy(&v, p, (size_t)len);
+	__builtin_memcpy(&v, p, sizeof v);
+	return v;
+}
+
+static uint32_t load4(const uint8_t *p)
+{
+	uint32_t v;
+
+	__builtin_memcpy(&v, p, sizeof v);
+	return v;
+}
+
+static uint16_t load2(const uint8_t *p)
+{
+	uint16_t v;
+
+	__builtin_memcpy(&v, p, sizeof v);
 	return v;
 }
 
@@ -29,16 +43,26 @@ static uint64_t tail(const uint8_t *p, int len)
 uint16_t chksum_sum(const void *data, int len)
 {
 	const uint8_t *p = data;
-	uint64_t sum = 0, v;
+	uint64_t sum = 0;
 
-	for (; len >= 8; p += 8, len -= 8) {
-		memcpy(&v, p, 8);
-		sum = add(sum, v);
+	for (; len >= 16; p += 16, len -= 16)
+		sum += halves(load8(p)) + halves(load8(p + 8));
+	if (len & 8) {
+		sum += halves(load8(p));
+		p += 8;
 	}
-	sum = add(sum, tail(p, len));
-	sum = (sum >> 32) + (sum & 0xffffffff);
-	sum = (sum >> 32) + (sum & 0xffffffff);
+	if (len & 4) {
+		sum += load4(p);
+		p += 4;
+	}
+	if (len & 2) {
+		sum += load2(p);
+		p += 2;
+	}
+	if (len & 1)
+		sum += *p;
+	sum = halves(sum);
 	sum = (sum >> 16) + (sum & 0xffff);
 	sum = (sum >> 16) + (sum & 0xffff);
-	return (uint16_t)sum;
+	return (uint16_t)((sum >> 16) + sum);
 }

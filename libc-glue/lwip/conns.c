@@ -273,7 +273,7 @@ static bool is_stuck(const struct tcp_pcb *pcb)
 {
 	uint32_t limit = STUCK_S * 1000u / TCP_SLOW_INTERVAL;
 
-	if (arena_unused() < arena_size() / 8)
+	if (arena_spare() == 0)
 		limit /= 16;
 	return (pcb->flags & TF_RXCLOSED) && (pcb->state == FIN_WAIT_1 || pcb->state == CLOSING) && tcp_ticks - pcb->tmr > limit;
 }

@@ -26,11 +26,15 @@ u16_t conns_ooseq_pbufs(void);
 err_t segs_frag4(struct pbuf *p, struct netif *netif, const ip4_addr_t *dest);
 err_t segs_frag6(struct pbuf *p, struct netif *netif, const ip6_addr_t *dest);
 
+/* sock_dgram.c: how many raw sockets there are. Without any, no packet need be shown to them. */
+extern unsigned sock_dgram_raws;
+
 /* Only ip4.c and ip6.c include raw_priv.h and these hooks and call a protocol's input: there the calls become ours, and elsewhere nothing does. */
 #ifdef LWIP_HDR_RAW_PRIV_H
 #define tcp_input(p, in) conns_input(p, in)
 #define ip4_frag(p, netif, dest) segs_frag4(p, netif, dest)
 #define ip6_frag(p, netif, dest) segs_frag6(p, netif, dest)
+#define raw_input(p, in) (sock_dgram_raws ? raw_input(p, in) : RAW_INPUT_NONE)
 #endif
 
 #endif

@@ -153,6 +153,7 @@ static void input(struct netdev *d, const struct eth_hdr *eth, struct pbuf *p, c
 		ip6_input(p, netif);
 		break;
 	case PP_HTONS(ETHTYPE_ARP):
+		d->hop = 0;
 		etharp_input(p, netif);
 		break;
 	default:
@@ -174,7 +175,7 @@ static void receive(struct netdev *d, const struct nic_buf *v, unsigned n)
 			give_back(d, v[i].id);
 		return;
 	}
-	memcpy(&eth, v[0].data, sizeof eth); /* the buffer may be back with the device before we are done */
+	SMEMCPY(&eth, v[0].data, sizeof eth); /* the buffer may be back with the device before we are done */
 	p = is_crowded(d) ? copy(d, v, n, len - SIZEOF_ETH_HDR) : lend(d, v, n);
 	if (p)
 		input(d, &eth, p, &v[0].off);
@@ -274,7 +275,7 @@ static err_t init(struct netif *netif)
 	memcpy(netif->hwaddr, d->info.mac, ETH_HWADDR_LEN);
 	netif->mtu = d->info.mtu;
 	netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET | NETIF_FLAG_IGMP | NETIF_FLAG_MLD6;
-	netif->output = etharp_output;
+	netif->output = netdev_tx_ip4;
 	netif->output_ip6 = ethip6_output;
 	netif->linkoutput = netdev_tx_output;
 	netif->chksum_flags = CHECK_ALWAYS | GEN_ALWAYS | (d->info.features & NIC_TX_CSUM ? 0 : GEN_TRANSPORT);
@@ -290,7 +291,7 @@ int netdev_open(unsigned n)
 		return -ERR_NODEV;
 	rc = nic_open(n, &d->info);
 	if (rc == 0)
-		rc = nic_share(n, arena_base(), arena_size());
+		rc = nic_share(n, arena.base, arena_size());
 	if (rc)
 		return rc;
 	d->n = n;
@@ -306,6 +307,7 @@ void netdev_look(void)
 {
 	for (struct netdev *d = devs; d < devs + count; d++) {
 		nic_info(d->n, &d->info);
+		d->hop = 0;
 		d->netif.mtu = d->info.mtu;
 		if (d->info.up && !d->info.broken)
 			netif_set_link_up(&d->netif);

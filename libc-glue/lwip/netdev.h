@@ -21,6 +21,9 @@ struct netdev {
 	struct nic_info info;
 	unsigned unrung;             /* frames queued since the last kick */
 	bool given;                  /* a buffer was given back since */
+	uint32_t hop;                /* the IPv4 destination that hop_mac is for, 0: none */
+	uint32_t learning;           /* one that is just being resolved */
+	uint8_t hop_mac[6];
 	uint64_t dropped, copied;    /* frames: not sent for want of room; received by a copy because too many were lent */
 	unsigned first, waiting;     /* of queue */
 	struct pbuf *queue[NETDEV_WAITING];

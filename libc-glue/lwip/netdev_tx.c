@@ -13,6 +13,7 @@
 #include "core/core.h"
 #include "core/err.h"
 #include "libc-glue/lwip/arena.h"
+#include "lwip/etharp.h"
 #include "lwip/prot/ethernet.h"
 #include "lwip/prot/ip.h"
 #include "lwip/prot/ip4.h"
@@ -85,7 +86,7 @@ static void describe(const struct netdev *d, struct pbuf *p, struct nic_offload 
 	off->csum_start = at.l4;
 	off->csum_offset = at.proto == IP_PROTO_TCP ? 16 : 6;
 	sum = pseudo_sum(p, &at);
-	memcpy((char *)p->payload + at.l4 + off->csum_offset, &sum, sizeof sum);
+	SMEMCPY((char *)p->payload + at.l4 + off->csum_offset, &sum, sizeof sum);
 	if (p->flags & PBUF_FLAG_GSO)
 		set_gso(p, &at, off);
 }
@@ -151,11 +152,24 @@ static err_t output_copy(struct netdev *d, struct pbuf *p)
 	return rc;
 }
 
+/* The frame of a packet whose next hop was being looked for: now it is known. */
+static void learn(struct netdev *d, const struct pbuf *p)
+{
+	const struct eth_hdr *eth = p->payload;
+
+	if (eth->type != PP_HTONS(ETHTYPE_IP))
+		return;
+	d->hop = d->learning;
+	SMEMCPY(d->hop_mac, &eth->dest, sizeof d->hop_mac);
+}
+
 err_t netdev_tx_output(struct netif *netif, struct pbuf *p)
 {
 	struct netdev *d = netif->state;
 	int rc;
 
+	if (d->learning)
+		learn(d, p);
 	if (d->waiting > 0)
 		return wait(d, p);
 	rc = lend(d, p);
@@ -170,6 +184,29 @@ err_t netdev_tx_output(struct netif *netif, struct pbuf *p)
 		return ERR_IF;
 	}
 	return output_copy(d, p);
+}
+
+/*
+ * What lwIP's ARP found for the last destination is remembered here, until an ARP packet arrives or netdev_look() forgets it
+ * (every second: ARP wants to see some traffic, so that it asks again before an entry gets old).
+ */
+err_t netdev_tx_ip4(struct netif *netif, struct pbuf *p, const ip4_addr_t *dest)
+{
+	struct netdev *d = netif->state;
+	struct eth_hdr *eth;
+	err_t rc;
+
+	if (d->hop && d->hop == dest->addr && pbuf_add_header(p, ETH) == 0) {
+		eth = p->payload;
+		SMEMCPY(&eth->dest, d->hop_mac, sizeof d->hop_mac);
+		SMEMCPY(&eth->src, netif->hwaddr, sizeof d->hop_mac);
+		eth->type = PP_HTONS(ETHTYPE_IP);
+		return netdev_tx_output(netif, p);
+	}
+	d->learning = dest->addr;
+	rc = etharp_output(netif, p, dest);
+	d->learning = 0;
+	return rc;
 }
 
 static bool send_waiting(struct netdev *d)

@@ -7,8 +7,9 @@
 
 #include "libc-glue/lwip/netdev.h"
 
-/* lwIP's linkoutput. */
+/* lwIP's linkoutput, and its output for IPv4. */
 err_t netdev_tx_output(struct netif *netif, struct pbuf *p);
+err_t netdev_tx_ip4(struct netif *netif, struct pbuf *p, const ip4_addr_t *dest);
 
 /* Takes back what was sent, queues what waits. Returns whether anything was done. */
 bool netdev_tx_reap(struct netdev *d);

@@ -70,7 +70,7 @@ static size_t print_lwip(char *buf, size_t size)
 	const struct pool *p;
 	struct netdev *d;
 
-	PUT(&o, "arena_used %zu\narena_unused %zu\narena_failures %zu\n", arena_used(), arena_unused(), arena_failures());
+	PUT(&o, "arena_used %zu\narena_unused %zu\narena_failures %zu\n", arena.used * PAGE_SIZE, arena_unused(), arena.failures);
 	for (unsigned i = 0; (p = pool_of_lwip(i)) != NULL; i++)
 		PUT(&o, "%s_used %zu\n%s_most %zu\n%s_failures %zu\n", p->name, p->used, p->name, p->most, p->name, p->failures);
 	PUT(&o, "tcp_connections %zu\ntcp_time_wait %zu\n", conns_active(), conns_waiting());

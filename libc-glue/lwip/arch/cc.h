@@ -27,6 +27,7 @@
 #define lwip_htons(v) ((u16_t)__builtin_bswap16((u16_t)(v)))
 #define lwip_htonl(v) ((u32_t)__builtin_bswap32((u32_t)(v)))
 
+#define SMEMCPY(to, from, len) __builtin_memcpy(to, from, len) /* of a few bytes, as a rule a constant number */
 #define LWIP_PLATFORM_DIAG(x) do { } while (0)
 #define LWIP_PLATFORM_ASSERT(message) stack_assert(message, __FILE__, __LINE__)
 #define LWIP_RAND() stack_random()

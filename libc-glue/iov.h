@@ -1,12 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Walking through an iovec in steps of any length. Callers never go past its end.
+ *
+ * In a header, because nearly every vector is one piece: then all of this folds into a memcpy().
  */
+#ifndef IOV_H
+#define IOV_H
+
+#include <stddef.h>
 #include <string.h>
+#include <sys/uio.h>
 
-#include "libc-glue/sock.h"
+/* A place in a vector. */
+struct iov {
+	const struct iovec *v;
+	int nv;
+	size_t at; /* in v[0] */
+};
 
-size_t iov_length(const struct iovec *v, int nv)
+static inline size_t iov_length(const struct iovec *v, int nv)
 {
 	size_t sum = 0;
 
@@ -15,7 +27,8 @@ size_t iov_length(const struct iovec *v, int nv)
 	return sum;
 }
 
-void *iov_piece(struct iov *i, size_t *len)
+/* The rest of the current piece; *len is 0 at the end. */
+static inline char *iov_piece(struct iov *i, size_t *len)
 {
 	while (i->nv > 0 && i->at == i->v->iov_len) {
 		i->v++;
@@ -26,7 +39,7 @@ void *iov_piece(struct iov *i, size_t *len)
 	return i->nv > 0 ? (char *)i->v->iov_base + i->at : NULL;
 }
 
-void iov_skip(struct iov *i, size_t n)
+static inline void iov_skip(struct iov *i, size_t n)
 {
 	size_t len;
 
@@ -38,13 +51,14 @@ void iov_skip(struct iov *i, size_t n)
 	}
 }
 
-void iov_get(struct iov *i, void *to, size_t n)
+/* Copies out of the vector, and into it. */
+static inline void iov_get(struct iov *i, void *to, size_t n)
 {
 	char *p = to;
 	size_t len;
 
 	for (; n > 0; n -= len, p += len) {
-		const void *from = iov_piece(i, &len);
+		const char *from = iov_piece(i, &len);
 
 		len = len < n ? len : n;
 		memcpy(p, from, len);
@@ -52,16 +66,18 @@ void iov_get(struct iov *i, void *to, size_t n)
 	}
 }
 
-void iov_put(struct iov *i, const void *from, size_t n)
+static inline void iov_put(struct iov *i, const void *from, size_t n)
 {
 	const char *p = from;
 	size_t len;
 
 	for (; n > 0; n -= len, p += len) {
-		void *to = iov_piece(i, &len);
+		char *to = iov_piece(i, &len);
 
 		len = len < n ? len : n;
 		memcpy(to, p, len);
 		i->at += len;
 	}
 }
+
+#endif
