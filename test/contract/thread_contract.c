@@ -25,6 +25,7 @@ static void test_life(void)
 	struct thread *t = thread_create("one", count_run, NULL, STACK);
 	size_t threads = thread_count(), before;
 
+	check(threads == 2, "beside the main thread there is none but new ones");
 	check(ran == 0, "a new thread waits for its turn");
 	thread_join(t);
 	check(ran == 1 && thread_count() == threads - 1, "join waits for its end and frees it");

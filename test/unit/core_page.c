@@ -318,6 +318,19 @@ static void test_huge(void)
 	is(page_unused(), before + (len >> 12), "and is given back");
 }
 
+/* More ranges than anybody has: the rest of memory is left alone. */
+static void test_many_ranges(void)
+{
+	size_t before = page_total();
+	char *base = mmap(NULL, 100 * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	fake_console_clear();
+	for (unsigned i = 0; i < 100; i += 2)
+		page_add((uintptr_t)base + i * PAGE_SIZE, PAGE_SIZE);
+	ok(page_total() > before && page_total() < before + 50, "of too many ranges some are used: %zu", page_total() - before);
+	ok(strstr(fake_console(), "not used: more than 32 ranges"), "and the others are named");
+}
+
 int main(void)
 {
 	fake_random(); /* settles the seed */
@@ -327,5 +340,6 @@ int main(void)
 	test_random();
 	test_panics();
 	test_huge();
+	test_many_ranges();
 	return tap_done();
 }
