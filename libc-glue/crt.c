@@ -14,6 +14,7 @@
 #include "core/plat.h"
 #include "libc-glue/args.h"
 #include "libc-glue/cons.h"
+#include "libc-glue/mem.h"
 #include "libc-glue/reent.h"
 #include "libc-glue/signal.h"
 
@@ -56,11 +57,20 @@ static char **read_command_line(int *argc)
 	return argv;
 }
 
+static void look_at_cpu(void)
+{
+	struct plat_about about;
+
+	plat_about(&about);
+	mem_repeat = strcmp(about.accelerator, "tcg") != 0;
+}
+
 _Noreturn void core_main(void)
 {
 	char **argv;
 	int argc;
 
+	look_at_cpu();
 	reent_start();
 	cons_start();
 	signal_start();
