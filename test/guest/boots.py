@@ -94,8 +94,8 @@ def typed():
             guest.expect(r"line: \[%s\]" % line)
         guest.send("a\nb\nc\nend\n")
         assert guest.wait() == 0
-        for line in ("line: [a]", "line: [b]", "line: [c]", "done"):
-            is_on(line, guest.console)
+        for line in ("line: [a]", "line: [b]", "line: [c]", "done"):  # what is typed is echoed in between
+            assert line in guest.console, guest.console
 
 
 @tap.point("a sleep takes its time and no CPU")

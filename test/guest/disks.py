@@ -20,7 +20,8 @@ import tap  # noqa: E402
 def in_guest(words, disks, options="", drive="", timeout=60):
     """Runs blkcopy in a guest on the given files. Returns (status, console without speeds)."""
     devices = [word for path in disks for word in machine.disk(tap.machine, path, options, drive)]
-    status, console = machine.run(tap.demo("blkcopy"), timeout, append="ip=off -- " + words, machine=tap.machine, accel=tap.accel, devices=devices)
+    status, console = machine.run(tap.demo("blkcopy"), timeout, append="ip=off -- " + words, machine=tap.machine, accel=tap.accel,
+                                  memory="128M", devices=devices)
     return status, re.sub(r"^speed .*\n", "", console, flags=re.M)
 
 

@@ -99,9 +99,21 @@ def microvm_pcie():
             assert guest.wait(LIMIT) == 0, guest.console
 
 
-@tap.point("with a display, sound, USB and disks that are not virtio in the machine")
+@tap.point("with devices in the machine that are not ours")
 def crowd():
-    boots(["-machine", tap.machine, "-bios", "qboot.rom", "-device", "VGA", "-device", "e1000", "-device", "ahci", "-device", "qemu-xhci", "-device", "AC97"])
+    strangers = ("VGA", "e1000", "ahci", "qemu-xhci", "virtio-balloon-pci", "virtio-serial-pci", "virtio-scsi-pci", "pvpanic-pci", "ich9-intel-hda")
+    boots(["-machine", tap.machine, "-bios", "qboot.rom"] + [word for name in strangers for word in ("-device", name)])
+
+
+@tap.point("a disk behind a bridge, as libvirt attaches it")
+def behind_bridge():
+    bridge = "pcie-root-port,id=b0,chassis=1" if tap.machine == "q35" else "pci-bridge,id=b0,chassis_nr=1"
+    with machine.Scratch() as scratch:
+        path = scratch.file("disk", size=1 << 20)
+        arguments_ = ["-machine", tap.machine, "-device", bridge, "-drive", "if=none,format=raw,id=d0,file=" + path]
+        arguments_ += ["-device", "virtio-blk-pci,drive=d0,bus=b0" + (",addr=1" if tap.machine == "pc" else "")]
+        with machine.Guest(tap.demo("blkcopy"), "ip=off -- /dev/blk0", accel=tap.accel, arguments=arguments_) as guest:
+            assert guest.wait(LIMIT) == 0, guest.console
 
 
 @tap.point("two CPUs: the second stays asleep")
