@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/cdefs.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -34,9 +35,7 @@ struct aiocb {
 	ssize_t aio_result;
 };
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+__BEGIN_DECLS
 
 int aio_read(struct aiocb *cb);
 int aio_write(struct aiocb *cb);
@@ -47,8 +46,6 @@ int aio_suspend(const struct aiocb *const list[], int n, const struct timespec *
 int aio_cancel(int fd, struct aiocb *cb);
 int lio_listio(int mode, struct aiocb *const list[], int n, struct sigevent *event);
 
-#ifdef __cplusplus
-}
-#endif
+__END_DECLS
 
 #endif

@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* newlib's <fcntl.h> and what it lacks. */
+/* newlib's <fcntl.h> and what it lacks, or shows to some only. */
 #ifndef PITH_FCNTL_H
 #define PITH_FCNTL_H
 
 #include_next <fcntl.h>
 
-#ifndef O_DSYNC
-#define O_DSYNC O_SYNC
-#define O_RSYNC O_SYNC
-#endif
-#ifndef O_NDELAY
-#define O_NDELAY O_NONBLOCK
-#endif
-#ifndef O_CLOEXEC
+#include <sys/cdefs.h>
+
+#undef O_CLOEXEC
+#undef O_DIRECTORY
+#undef O_NOFOLLOW
+#undef O_DIRECT
+#undef O_NDELAY
+
 #define O_CLOEXEC _FNOINHERIT
 #define O_DIRECTORY _FDIRECTORY
 #define O_NOFOLLOW _FNOFOLLOW
-#endif
-#ifndef O_DIRECT
-#define O_DIRECT _FDIRECT
-#endif
-#define O_LARGEFILE 0
+#define O_DIRECT _FDIRECT /* a disk has no cache: it changes nothing */
+#define O_NDELAY O_NONBLOCK
+#define O_DSYNC O_SYNC
+#define O_RSYNC O_SYNC
+#define O_LARGEFILE 0 /* off_t has 64 bits */
 #define O_NOATIME 0
 
 #define POSIX_FADV_NORMAL 0
@@ -30,14 +30,10 @@
 #define POSIX_FADV_DONTNEED 4
 #define POSIX_FADV_NOREUSE 5
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+__BEGIN_DECLS
 
 int posix_fadvise(int fd, off_t at, off_t length, int advice);
 
-#ifdef __cplusplus
-}
-#endif
+__END_DECLS
 
 #endif

@@ -5,32 +5,28 @@
 
 #include_next <limits.h>
 
-#ifndef SSIZE_MAX
-#define SSIZE_MAX __LONG_MAX__
-#endif
+#undef SSIZE_MAX
 #undef OPEN_MAX
-#define OPEN_MAX 65536
-#ifndef HOST_NAME_MAX
-#define HOST_NAME_MAX 64
-#endif
+#undef HOST_NAME_MAX
 #undef PIPE_BUF
-#define PIPE_BUF 4096
-#ifndef IOV_MAX
+#undef IOV_MAX
+#undef PATH_MAX
+#undef NAME_MAX
+#undef PTHREAD_KEYS_MAX
+#undef PTHREAD_DESTRUCTOR_ITERATIONS
+#undef PTHREAD_STACK_MIN
+#undef SEM_VALUE_MAX
+
+#define SSIZE_MAX __LONG_MAX__
+#define OPEN_MAX 65536     /* FD_MAX of glue.h */
+#define HOST_NAME_MAX 64
+#define PIPE_BUF 4096      /* pipe.c writes as much in one piece */
 #define IOV_MAX 1024
-#endif
-#ifndef PATH_MAX
-#define PATH_MAX 1024
-#endif
-#ifndef NAME_MAX
+#define PATH_MAX 1024      /* tree.c */
 #define NAME_MAX 255
-#endif
-#ifndef PTHREAD_KEYS_MAX
 #define PTHREAD_KEYS_MAX 128
 #define PTHREAD_DESTRUCTOR_ITERATIONS 4
 #define PTHREAD_STACK_MIN 16384
-#endif
-#ifndef SEM_VALUE_MAX
 #define SEM_VALUE_MAX 0x7fffffff
-#endif
 
 #endif

@@ -3,6 +3,7 @@
 #ifndef SEMAPHORE_H
 #define SEMAPHORE_H
 
+#include <sys/cdefs.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -14,9 +15,7 @@ typedef struct {
 	unsigned int value;
 } sem_t;
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+__BEGIN_DECLS
 
 int sem_init(sem_t *sem, int shared, unsigned value);
 int sem_destroy(sem_t *sem);
@@ -29,8 +28,6 @@ sem_t *sem_open(const char *name, int flags, ...);
 int sem_close(sem_t *sem);
 int sem_unlink(const char *name);
 
-#ifdef __cplusplus
-}
-#endif
+__END_DECLS
 
 #endif

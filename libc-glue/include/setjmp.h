@@ -5,6 +5,7 @@
 
 #include_next <setjmp.h>
 #include <sys/_sigset.h>
+#include <sys/cdefs.h>
 
 typedef struct {
 	jmp_buf env;
@@ -12,16 +13,12 @@ typedef struct {
 	__sigset_t mask;
 } sigjmp_buf[1];
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+__BEGIN_DECLS
 
 void sigjmp_save(sigjmp_buf buf, int save);
 void siglongjmp(sigjmp_buf buf, int value) __attribute__((noreturn));
 
-#ifdef __cplusplus
-}
-#endif
+__END_DECLS
 
 #define sigsetjmp(buf, save) (sigjmp_save((buf), (save)), setjmp((buf)->env))
 #define _setjmp(buf) setjmp(buf)

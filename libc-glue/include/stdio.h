@@ -4,18 +4,15 @@
 #define PITH_STDIO_H
 
 #include_next <stdio.h>
+#include <sys/cdefs.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+__BEGIN_DECLS
 
 ssize_t getline(char **line, size_t *size, FILE *stream);
 ssize_t getdelim(char **line, size_t *size, int end, FILE *stream);
 FILE *popen(const char *command, const char *mode);
 int pclose(FILE *stream);
 
-#ifdef __cplusplus
-}
-#endif
+__END_DECLS
 
 #endif

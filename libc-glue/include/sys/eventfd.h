@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <stdint.h>
+#include <sys/cdefs.h>
 
 #define EFD_SEMAPHORE 1
 #define EFD_NONBLOCK O_NONBLOCK
@@ -12,16 +13,12 @@
 
 typedef uint64_t eventfd_t;
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+__BEGIN_DECLS
 
 int eventfd(unsigned count, int flags);
 int eventfd_read(int fd, eventfd_t *value);
 int eventfd_write(int fd, eventfd_t value);
 
-#ifdef __cplusplus
-}
-#endif
+__END_DECLS
 
 #endif

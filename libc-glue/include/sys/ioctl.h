@@ -3,6 +3,8 @@
 #ifndef SYS_IOCTL_H
 #define SYS_IOCTL_H
 
+#include <sys/cdefs.h>
+
 #define TCGETS 0x5401
 #define TCSETS 0x5402
 #define TCSETSW 0x5403
@@ -25,14 +27,10 @@ struct winsize {
 	unsigned short ws_row, ws_col, ws_xpixel, ws_ypixel;
 };
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+__BEGIN_DECLS
 
 int ioctl(int fd, unsigned long request, ...);
 
-#ifdef __cplusplus
-}
-#endif
+__END_DECLS
 
 #endif

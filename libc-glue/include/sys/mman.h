@@ -5,6 +5,7 @@
 #ifndef SYS_MMAN_H
 #define SYS_MMAN_H
 
+#include <sys/cdefs.h>
 #include <sys/types.h>
 
 #define PROT_NONE 0
@@ -41,9 +42,7 @@
 #define MCL_CURRENT 1
 #define MCL_FUTURE 2
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+__BEGIN_DECLS
 
 void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t at);
 int munmap(void *addr, size_t len);
@@ -56,8 +55,6 @@ int munlock(const void *addr, size_t len);
 int mlockall(int flags);
 int munlockall(void);
 
-#ifdef __cplusplus
-}
-#endif
+__END_DECLS
 
 #endif

@@ -3,6 +3,7 @@
 #ifndef SYS_RESOURCE_H
 #define SYS_RESOURCE_H
 
+#include <sys/cdefs.h>
 #include <sys/time.h>
 #include <sys/types.h>
 
@@ -41,9 +42,7 @@ struct rlimit {
 #define PRIO_PGRP 1
 #define PRIO_USER 2
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+__BEGIN_DECLS
 
 int getrusage(int who, struct rusage *usage);
 int getrlimit(int what, struct rlimit *limit);
@@ -51,8 +50,6 @@ int setrlimit(int what, const struct rlimit *limit);
 int getpriority(int which, id_t who);
 int setpriority(int which, id_t who, int value);
 
-#ifdef __cplusplus
-}
-#endif
+__END_DECLS
 
 #endif

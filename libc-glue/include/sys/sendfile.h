@@ -3,16 +3,13 @@
 #ifndef SYS_SENDFILE_H
 #define SYS_SENDFILE_H
 
+#include <sys/cdefs.h>
 #include <sys/types.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+__BEGIN_DECLS
 
 ssize_t sendfile(int to, int from, off_t *at, size_t len);
 
-#ifdef __cplusplus
-}
-#endif
+__END_DECLS
 
 #endif

@@ -126,9 +126,7 @@ typedef struct sigaltstack {
 #define SIG_BLOCK 1
 #define SIG_UNBLOCK 2
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+__BEGIN_DECLS
 
 int kill(pid_t pid, int sig);
 int killpg(pid_t group, int sig);
@@ -150,9 +148,7 @@ int sigqueue(pid_t pid, int sig, const union sigval value);
 int sigaltstack(const stack_t *stack, stack_t *old);
 int siginterrupt(int sig, int on);
 
-#ifdef __cplusplus
-}
-#endif
+__END_DECLS
 
 #ifndef _SIGNAL_H_
 #include <signal.h>

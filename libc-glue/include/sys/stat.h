@@ -4,16 +4,13 @@
 #define PITH_SYS_STAT_H
 
 #include_next <sys/stat.h>
+#include <sys/cdefs.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+__BEGIN_DECLS
 
 int lstat(const char *__restrict path, struct stat *__restrict st);
 int mknod(const char *path, mode_t mode, dev_t dev);
 
-#ifdef __cplusplus
-}
-#endif
+__END_DECLS
 
 #endif

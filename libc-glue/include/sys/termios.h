@@ -6,6 +6,7 @@
 #ifndef SYS_TERMIOS_H
 #define SYS_TERMIOS_H
 
+#include <sys/cdefs.h>
 #include <sys/types.h>
 
 typedef unsigned int tcflag_t;
@@ -83,9 +84,7 @@ struct termios {
 	speed_t c_ispeed, c_ospeed;
 };
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+__BEGIN_DECLS
 
 int tcgetattr(int fd, struct termios *t);
 int tcsetattr(int fd, int when, const struct termios *t);
@@ -97,8 +96,6 @@ int cfsetispeed(struct termios *t, speed_t speed);
 int cfsetospeed(struct termios *t, speed_t speed);
 void cfmakeraw(struct termios *t);
 
-#ifdef __cplusplus
-}
-#endif
+__END_DECLS
 
 #endif

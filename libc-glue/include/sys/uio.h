@@ -3,11 +3,11 @@
 #ifndef SYS_UIO_H
 #define SYS_UIO_H
 
+#include <sys/cdefs.h>
 #include <sys/types.h>
 
-#ifndef IOV_MAX
+#undef IOV_MAX
 #define IOV_MAX 1024
-#endif
 #define UIO_MAXIOV 1024
 
 struct iovec {
@@ -15,17 +15,13 @@ struct iovec {
 	size_t iov_len;
 };
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+__BEGIN_DECLS
 
 ssize_t readv(int fd, const struct iovec *v, int nv);
 ssize_t writev(int fd, const struct iovec *v, int nv);
 ssize_t preadv(int fd, const struct iovec *v, int nv, off_t at);
 ssize_t pwritev(int fd, const struct iovec *v, int nv, off_t at);
 
-#ifdef __cplusplus
-}
-#endif
+__END_DECLS
 
 #endif

@@ -3,6 +3,8 @@
 #ifndef SYS_UTSNAME_H
 #define SYS_UTSNAME_H
 
+#include <sys/cdefs.h>
+
 #define _UTSNAME_LENGTH 65
 
 struct utsname {
@@ -14,14 +16,10 @@ struct utsname {
 	char domainname[_UTSNAME_LENGTH];
 };
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+__BEGIN_DECLS
 
 int uname(struct utsname *name);
 
-#ifdef __cplusplus
-}
-#endif
+__END_DECLS
 
 #endif
