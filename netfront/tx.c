@@ -13,6 +13,7 @@
 #include "netfront/netfront.h"
 
 #define SLOTS_MAX 18u /* netif.h, XEN_NETIF_NR_SLOTS_MIN: what every backend takes */
+#define ETH_LEN 14u   /* Linux' netback wants at least this much in the first slot, and answers with an error otherwise */
 #define OFFLOADS (NIC_CSUM_PARTIAL | NIC_GSO_TCP4 | NIC_GSO_TCP6)
 
 /* What becomes of a frame: its pieces, page by page, and the flags of the first. */
@@ -153,7 +154,7 @@ static bool in_place(const struct netfront *nic, const struct nic_frag *v, unsig
 		if (!in_arena(nic, &v[i]) ||
 		    !add(plan, (uint32_t)nic->arena_ref, (size_t)((const char *)v[i].base - nic->arena), v[i].len))
 			return false;
-	return nic->sg || plan->n == 1;
+	return plan->piece[0].len >= ETH_LEN && (nic->sg || plan->n == 1);
 }
 
 /* Copies a frame into bounce unit `unit` and plans that. */
@@ -170,12 +171,21 @@ static void bounce(struct netfront_queue *q, uint16_t unit, const struct nic_fra
 	add(plan, (uint32_t)q->bounce_ref + (uint32_t)page, 0, plan->total);
 }
 
-/* Whether this backend fills in this frame's checksum: csum_blank means TCP or UDP over IPv4, over IPv6 if it says so. */
-static bool backend_sums(const struct netfront *nic, const struct nic_frag *first)
+/* A byte of a frame, wherever the fragments have it; 0 beyond the end. */
+static uint8_t byte_at(const struct nic_frag *v, unsigned nv, uint32_t at)
 {
-	const uint8_t *p = first->base;
+	for (unsigned i = 0; i < nv; i++) {
+		if (at < v[i].len)
+			return ((const uint8_t *)v[i].base)[at];
+		at -= v[i].len;
+	}
+	return 0;
+}
 
-	return first->len < 14 || p[12] != 0x86 || p[13] != 0xdd || nic->csum6;
+/* Whether this backend fills in this frame's checksum: csum_blank means TCP or UDP over IPv4, over IPv6 if it says so. */
+static bool backend_sums(const struct netfront *nic, const struct nic_frag *v, unsigned nv)
+{
+	return nic->csum6 || byte_at(v, nv, 12) != 0x86 || byte_at(v, nv, 13) != 0xdd;
 }
 
 static void put_request(struct netfront_queue *q, const struct plan *plan, unsigned i, uint16_t id)
@@ -265,7 +275,7 @@ int tx_frame(struct netfront_queue *q, const struct nic_frag *v, unsigned nv, co
 		return -ERR_INVAL;
 	if (ring_room(&q->tx) <= SLOTS_MAX || q->slots_free < SLOTS_MAX)
 		return -ERR_AGAIN;
-	sum_here = plan.flags && !backend_sums(q->nic, &v[0]);
+	sum_here = plan.flags && !backend_sums(q->nic, v, nv);
 	if (sum_here && plan.flags & NETTXF_extra_info)
 		return -ERR_INVAL; /* nobody offers GSO over IPv6 without its checksum */
 	if (sum_here || !in_place(q->nic, v, nv, &plan)) {

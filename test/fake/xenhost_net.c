@@ -216,6 +216,8 @@ static void take_frame(struct nic *b, struct xenhost_nic *c, unsigned n, unsigne
 	} while (req[slots++].flags & NETTXF_more_data);
 	if ((slots > 1 && (!c->sg || c->untrusted)) || rest >= req[0].size)
 		xenhost_wrong("netback: %u slots, %u of %u bytes in the later", slots, rest, req[0].size);
+	if (req[0].size - rest < 14)
+		xenhost_wrong("netback: the first slot has %u bytes, Linux' wants 14", req[0].size - rest);
 	for (unsigned i = 0; i < slots; i++) {
 		unsigned len = i == 0 ? req[0].size - rest : req[i].size;
 

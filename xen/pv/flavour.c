@@ -101,14 +101,17 @@ bool flavour_grant_set(unsigned ref, unsigned domid, uint32_t frame, unsigned fl
 
 size_t flavour_memory(struct plat_range *v, size_t max)
 {
-	uintptr_t end = pv_info->nr_pages * PAGE_SIZE;
+	const uintptr_t bounds[][2] = {
+		{ PAGE_SIZE, GATE_LAPIC },
+		{ GATE_FRAME_ALIAS + PAGE_SIZE, GATE_TEXT },
+		{ memory_free, pv_info->nr_pages * PAGE_SIZE },
+	};
+	size_t n = 0;
 
-	if (max < 3 || memory_free >= end)
-		return 0;
-	v[0] = (struct plat_range){ PAGE_SIZE, GATE_LAPIC - PAGE_SIZE };
-	v[1] = (struct plat_range){ GATE_FRAME_ALIAS + PAGE_SIZE, GATE_TEXT - GATE_FRAME_ALIAS - PAGE_SIZE };
-	v[2] = (struct plat_range){ memory_free, end - memory_free };
-	return 3;
+	for (size_t i = 0; i < sizeof(bounds) / sizeof(bounds[0]) && n < max; i++)
+		if (bounds[i][0] < bounds[i][1])
+			v[n++] = (struct plat_range){ bounds[i][0], bounds[i][1] - bounds[i][0] };
+	return n;
 }
 
 const char *flavour_cmdline(void)
