@@ -235,6 +235,24 @@ static int get(int fd, struct sock **s)
 	return -ENOTSOCK;
 }
 
+/* Another kind of socket (sock_pair.c): its files can read and write, and no more. *s is NULL; the caller ends with fd_put(). */
+static int get_any(int fd, struct sock **s, struct fd_file **f)
+{
+	struct stat st = { .st_mode = 0 };
+
+	loop_breathe();
+	*f = fd_get(fd);
+	if (!*f)
+		return -EBADF;
+	*s = sock_of(*f);
+	if (*s)
+		return 0;
+	if ((*f)->ops->stat && (*f)->ops->stat(*f, &st) == 0 && S_ISSOCK(st.st_mode))
+		return 0;
+	fd_put(*f);
+	return -ENOTSOCK;
+}
+
 int sock_bind(int fd, const struct sockaddr *addr, socklen_t len)
 {
 	struct sock *s;
@@ -396,38 +414,65 @@ static int check_vector(const struct msghdr *msg)
 	return 0;
 }
 
+/* As a call that does not block, where flags say so. */
+static ssize_t move_other(struct fd_file *f, const struct msghdr *msg, int flags, bool write)
+{
+	ssize_t (*op)(struct fd_file *, const struct iovec *, int, off_t) = write ? f->ops->write : f->ops->read;
+	int before = f->flags;
+	ssize_t rc;
+
+	if (flags & MSG_DONTWAIT)
+		f->flags |= O_NONBLOCK;
+	rc = op(f, msg->msg_iov, (int)msg->msg_iovlen, FD_HERE);
+	if (flags & MSG_DONTWAIT) /* it cannot have blocked: nobody else has seen the flag */
+		f->flags = before;
+	return rc;
+}
+
 ssize_t sock_send(int fd, const struct msghdr *msg, int flags)
 {
+	struct fd_file *f;
 	struct sock *s;
-	ssize_t rc = get(fd, &s);
+	ssize_t rc = get_any(fd, &s, &f);
 
 	if (rc)
 		return rc;
 	rc = check_vector(msg);
-	if (rc == 0 && s->type == SOCK_STREAM)
+	if (rc == 0 && !s)
+		rc = move_other(f, msg, flags, true);
+	else if (rc == 0 && s->type == SOCK_STREAM)
 		rc = sock_stream_send(s, msg->msg_iov, (int)msg->msg_iovlen, flags);
 	else if (rc == 0)
 		rc = sock_dgram_send(s, msg, flags);
-	fd_put(&s->file);
+	fd_put(f);
+	return rc;
+}
+
+/* Streams have neither names nor control messages to give. */
+static ssize_t recv_stream(struct fd_file *f, struct sock *s, struct msghdr *msg, int flags)
+{
+	ssize_t rc = s ? sock_stream_recv(s, msg->msg_iov, (int)msg->msg_iovlen, flags) : move_other(f, msg, flags, false);
+
+	if (rc >= 0)
+		msg->msg_namelen = 0;
+	msg->msg_controllen = 0;
 	return rc;
 }
 
 ssize_t sock_recv(int fd, struct msghdr *msg, int flags)
 {
+	struct fd_file *f;
 	struct sock *s;
-	ssize_t rc = get(fd, &s);
+	ssize_t rc = get_any(fd, &s, &f);
 
 	if (rc)
 		return rc;
 	rc = check_vector(msg);
 	msg->msg_flags = 0;
-	if (rc == 0 && s->type == SOCK_STREAM) {
-		rc = sock_stream_recv(s, msg->msg_iov, (int)msg->msg_iovlen, flags);
-		msg->msg_namelen = msg->msg_name && rc >= 0 ? 0 : msg->msg_namelen;
-		msg->msg_controllen = 0;
-	} else if (rc == 0) {
+	if (rc == 0 && (!s || s->type == SOCK_STREAM))
+		rc = recv_stream(f, s, msg, flags);
+	else if (rc == 0)
 		rc = sock_dgram_recv(s, msg, flags);
-	}
-	fd_put(&s->file);
+	fd_put(f);
 	return rc;
 }

@@ -221,7 +221,7 @@ static int set_sndbuf(struct sock *s, int value)
 static int set_rcvbuf(struct sock *s, int value)
 {
 	s->rcvbuf = s->type == SOCK_STREAM ? clamp(value, 65536, TCP_WND) : clamp(value, 4096, 8 << 20);
-	if (s->type == SOCK_STREAM)
+	if (s->type == SOCK_STREAM && s->held > 0)
 		sock_tcp_set_rcvbuf(s);
 	return 0;
 }

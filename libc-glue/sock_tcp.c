@@ -22,14 +22,21 @@
 
 /* ---- The receive window ---- */
 
-/* lwIP's window has one size for all. A socket that wants less pretends to hold unread bytes from the start. */
+/*
+ * lwIP's window has one size for all. A socket that wants less pretends to hold unread bytes from the start. When
+ * the connection is new, lwIP believes to have announced all of its window, but no SYN can say more than 65535 (RFC 7323 2.2).
+ */
 static void hold_window(struct sock *s, struct tcp_pcb *pcb)
 {
+	u32_t said = pcb->rcv_nxt + 0xffff;
+
 	if (!(pcb->flags & TF_WND_SCALE) || s->rcvbuf >= pcb->rcv_wnd)
 		return;
 	s->held = pcb->rcv_wnd - s->rcvbuf;
 	pcb->rcv_wnd -= s->held;
 	pcb->rcv_ann_wnd = LWIP_MIN(pcb->rcv_ann_wnd, pcb->rcv_wnd);
+	if (TCP_SEQ_GT(pcb->rcv_ann_right_edge, said))
+		pcb->rcv_ann_right_edge = said;
 }
 
 /* tcp_close() takes bytes that are missing in the window for unread ones, and resets the connection. */
@@ -39,13 +46,16 @@ static void release_window(struct sock *s)
 	s->held = 0;
 }
 
+/* What was announced to the peer cannot be taken back: a connection's window may grow, not shrink. */
 void sock_tcp_set_rcvbuf(struct sock *s)
 {
-	if (!s->tcp || s->state != SOCK_CONNECTED)
+	uint32_t more;
+
+	if (!s->tcp || s->state != SOCK_CONNECTED || TCP_WND - s->held >= s->rcvbuf)
 		return;
-	release_window(s);
-	if (s->tcp->rcv_wnd == TCP_WND_MAX(s->tcp)) /* nothing unread: it can shrink */
-		hold_window(s, s->tcp);
+	more = s->rcvbuf - (TCP_WND - s->held);
+	s->held -= more;
+	s->tcp->rcv_wnd += more;
 }
 
 /* ---- Callbacks ---- */

@@ -145,16 +145,23 @@ void stack_address_changed(void)
 	waitq_wake(&address_wait, UINT32_MAX);
 }
 
+/* lwIP falls back to the default interface, and finds out only when it sends that there is no gateway. */
+static bool reaches4(const struct netif *netif, const ip4_addr_t *dest)
+{
+	return !netif->linkoutput || !ip4_addr_isany_val(*netif_ip4_gw(netif)) ||
+	       ip4_addr_netcmp(dest, netif_ip4_addr(netif), netif_ip4_netmask(netif)) || ip4_addr_ismulticast(dest) ||
+	       ip4_addr_isbroadcast(dest, netif);
+}
+
 static bool has_route(const ip_addr_t *dest)
 {
 	struct netif *netif = ip_route(IP_IS_V6(dest) ? IP6_ADDR_ANY : IP4_ADDR_ANY, dest);
-
 	const ip_addr_t *local;
 
 	if (!netif)
 		return false;
 	local = ip_netif_get_local_ip(netif, dest);
-	return !ip_addr_isany(local); /* true for NULL, too */
+	return !ip_addr_isany(local) && (IP_IS_V6(dest) || reaches4(netif, ip_2_ip4(dest))); /* isany: true for NULL, too */
 }
 
 bool stack_wait_route(const ip_addr_t *dest)
