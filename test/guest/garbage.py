@@ -7,7 +7,6 @@ First over a link without offloads that loses nothing, then over the tap, where 
 of checksums. In between and afterwards a page is fetched, and free memory is compared with what it was before.
 """
 import os
-import re
 import socket
 import sys
 import threading
@@ -20,7 +19,7 @@ import net  # noqa: E402
 import tap  # noqa: E402
 from wire import Wire  # noqa: E402
 
-MILLION, MORE = 1000000, 100000
+MILLION, MORE = 1000000 if tap.machine == "q35" else 200000, 100000
 MAC = "52:54:00:12:34:56"
 RAW_MAC = bytes.fromhex(MAC.replace(":", ""))
 
@@ -35,7 +34,7 @@ def server(netdev):
 
 
 def free_kib():
-    return int(re.search(rb"MemFree:\s+(\d+)", net.curl("http://%s/proc/meminfo" % net.GUEST)).group(1))
+    return net.metrics()["pith_memory_free_bytes"] / 1024
 
 
 def still_serves(guest):
@@ -56,7 +55,7 @@ def settles(before, guest):
     still_serves(guest)
 
 
-@tap.point("a million frames over a link that loses none")
+@tap.point("%d frames over a link that loses none" % MILLION)
 def million():
     wire = Wire("tap0", tap.seed)
     net.ip("addr", "add", "%s/%d" % (net.HOST, net.BITS), "dev", "tap0")

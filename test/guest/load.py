@@ -3,8 +3,7 @@
 # test/run: timeout=420 machines=q35,microvm
 """test/guest/load.py -- 100,000 connections to httpd, ended in every way there is, and nothing is left of them.
 
-Counters of memory, of lwIP's pools and of its connections are read from /proc through httpd itself, before and
-after; a first few thousand connections come before the first reading, so that what is kept for good is there.
+Counters of memory, of lwIP's pools and of its connections are read from httpd's /metrics, before and after; a first few thousand connections come before the first reading, so that what is kept for good is there.
 """
 import os
 import re
@@ -40,16 +39,11 @@ def load(count):
 
 
 def counters():
-    """Every number that must come back: lwIP's pools and connections, and free memory in KiB."""
-    found = {}
-    for line in net.curl("http://%s/proc/net/lwip" % net.GUEST).decode().splitlines():
-        words = line.split()
-        if len(words) >= 2 and words[1].isdigit():
-            found[words[0].rstrip(":")] = int(words[1])
-    memory = net.curl("http://%s/proc/meminfo" % net.GUEST).decode()
-    found["MemFree"] = int(re.search(r"MemFree:\s+(\d+)", memory).group(1))
-    assert len(found) > 3, found
-    return found
+    """Every number that must come back: what is in use of lwIP's pools, its connections, lent frames, free memory."""
+    metrics = net.metrics()
+    found = {name: value for name, value in metrics.items() if re.match(r"pith_lwip_(\w+_(used|lent|waiting)|tcp_connections|tcp_time_wait)$", name)}
+    assert len(found) > 5, "no counters of the stack in /metrics: %s" % sorted(metrics)
+    return dict(found, free=metrics["pith_memory_free_bytes"])
 
 
 def settled():

@@ -54,7 +54,7 @@ class Maker:
         length = len(body) if self.random.random() > 0.1 else self.random.randrange(65536)
         extra = self.pick(b"", b"", bytes([protocol, self.random.randrange(4)]) + self.bytes(6 + 8 * self.random.randrange(3)))
         first = self.pick(0, 43, 44, 51, 60) if extra else protocol
-        head = struct.pack("!IHBB", 6 << 28, length + len(extra), first, self.pick(255, 64, 1, 0))
+        head = struct.pack("!IHBB", 6 << 28, (length + len(extra)) & 0xffff, first, self.pick(255, 64, 1, 0))
         to = self.pick(GUEST6, GUEST6, bytes.fromhex("ff02" + "00" * 13 + "01"), self.bytes(16))
         return self.ethernet(0x86dd, head + self.pick(HOST6, bytes(16), self.bytes(16)) + to + extra + body)
 

@@ -6,7 +6,6 @@
  *
  * usage: load ADDRESS PORT CONNECTIONS AT-ONCE
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>

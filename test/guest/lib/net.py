@@ -116,10 +116,10 @@ def wrk(url, connections, seconds, *words):
     return float(rate.group(1)), re.findall(r"^\s*(Socket errors.*|Non-2xx.*)$", done.stdout, re.M)
 
 
-def fetch_lines(url):
-    """`name value` lines, as /metrics gives them, as a dictionary of numbers."""
+def metrics(address=GUEST):
+    """What httpd says at /metrics, as a dictionary of numbers."""
     values = {}
-    for line in curl(url).decode().splitlines():
+    for line in curl("http://%s/metrics" % address).decode().splitlines():
         name, _, value = line.rpartition(" ")
         if name and not line.startswith("#"):
             values[name] = float(value)
