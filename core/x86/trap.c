@@ -159,8 +159,9 @@ void trap_handle(struct gate_frame *f)
 	const char *name = symbol(f->rip, &offset);
 
 	if (f->vector == VECTOR_PAGE_FAULT)
-		say("pith: page fault: %s of %s page at %016lx in %s (thread %s)", access(f->error),
-			f->error & 1 ? "a protected" : "an unmapped", f->cr2, name ? name : "?", thread_name(thread_self()));
+		say("pith: page fault: %s of %s page at %016lx, error %lx, in %s (thread %s)", access(f->error),
+			f->error & 1 ? "a protected" : "an unmapped", f->cr2, f->error, name ? name : "?",
+			thread_name(thread_self()));
 	else
 		say("pith: %s, error %lx, in %s (thread %s)", names[f->vector], f->error, name ? name : "?",
 			thread_name(thread_self()));
