@@ -16,17 +16,17 @@
 #include "core/err.h"
 
 static char *base, *end; /* the present region, and how far its pages go */
-static char *brk;        /* what malloc() was given of it */
+static char *top;        /* what malloc() was given of it */
 
 static size_t pages_for(size_t bytes)
 {
 	return bytes / PAGE_SIZE + (bytes % PAGE_SIZE != 0);
 }
 
-/* Makes the region reach up to brk + more. */
+/* Makes the region reach up to top + more. */
 static int grow_in_place(size_t more)
 {
-	size_t n = pages_for(more - (size_t)(end - brk));
+	size_t n = pages_for(more - (size_t)(end - top));
 
 	if (page_alloc_at(end, n))
 		return -ERR_NOMEM;
@@ -34,7 +34,7 @@ static int grow_in_place(size_t more)
 	return 0;
 }
 
-/* The rest of the old region is lost to sbrk(), but not to malloc(), which has all of it up to brk. */
+/* The rest of the old region is lost to sbrk(), but not to malloc(), which has all of it up to top. */
 static int start_region(size_t bytes)
 {
 	size_t n = pages_for(bytes);
@@ -46,13 +46,13 @@ static int start_region(size_t bytes)
 	}
 	if (!p)
 		return -ERR_NOMEM;
-	if (end > brk) {
-		char *unused = brk + (-(uintptr_t)brk & (PAGE_SIZE - 1));
+	if (end > top) {
+		char *unused = top + (-(uintptr_t)top & (PAGE_SIZE - 1));
 
 		if (end > unused)
 			page_free(unused, (size_t)(end - unused) / PAGE_SIZE);
 	}
-	base = brk = p;
+	base = top = p;
 	end = p + n * PAGE_SIZE;
 	return 0;
 }
@@ -61,8 +61,8 @@ static void shrink(size_t less)
 {
 	char *keep;
 
-	brk -= less;
-	keep = brk + (-(uintptr_t)brk & (PAGE_SIZE - 1));
+	top -= less;
+	keep = top + (-(uintptr_t)top & (PAGE_SIZE - 1));
 	if (keep == base) /* one page stays, so that the region does */
 		keep += PAGE_SIZE;
 	if (end > keep) {
@@ -73,7 +73,7 @@ static void shrink(size_t less)
 
 static int grow(size_t more)
 {
-	if (more <= (size_t)(end - brk))
+	if (more <= (size_t)(end - top))
 		return 0;
 	if (base && !grow_in_place(more))
 		return 0;
@@ -82,10 +82,10 @@ static int grow(size_t more)
 
 void *sbrk(ptrdiff_t change)
 {
-	char *old = brk;
+	char *old = top;
 
 	if (change < 0) {
-		if (-(size_t)change > (size_t)(brk - base)) {
+		if (-(size_t)change > (size_t)(top - base)) {
 			errno = EINVAL;
 			return (void *)-1;
 		}
@@ -96,8 +96,8 @@ void *sbrk(ptrdiff_t change)
 		errno = ENOMEM;
 		return (void *)-1;
 	}
-	old = brk; /* only now: it may have jumped */
-	brk += change;
+	old = top; /* only now: it may have jumped */
+	top += change;
 	return old;
 }
 
