@@ -144,7 +144,7 @@ class Lab:
 def boot(build):
     """From nothing to a saved machine; nothing to do where there is one."""
     snapshot = os.path.join(os.path.abspath(build), "xen/snapshot")
-    if os.path.exists(snapshot):
+    if os.path.exists(snapshot) and os.path.getmtime(snapshot) > os.path.getmtime(os.path.dirname(snapshot) + "/dom0.cpio"):
         return
     with Lab(build) as lab:
         lab.wait_serial("dom0: ready", 120)
