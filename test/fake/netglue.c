@@ -104,15 +104,26 @@ ssize_t netglue_recv(int fd, void *buf, size_t len, int flags)
 	return sock_recv(fd, &msg, flags);
 }
 
-void netglue_wire(void)
+/* n interfaces, and words before the command line that is there. */
+static void start_with(unsigned n, const char *words)
 {
 	static char line[4096];
 
-	snprintf(line, sizeof line, "ip0=10.0.0.1/24 ip1=10.0.0.2/24 ip60=off ip61=off %s", fake.cmdline);
+	snprintf(line, sizeof line, "%s %s", words, fake.cmdline ? fake.cmdline : "");
 	fake.cmdline = line;
-	fake_nic[0].absent = fake_nic[1].absent = false;
-	fake_nic[2].absent = fake_nic[3].absent = true;
+	for (unsigned i = 0; i < FAKE_NICS; i++)
+		fake_nic[i].absent = i >= n;
 	netglue_start();
+}
+
+void netglue_wire(void)
+{
+	start_with(2, "ip0=10.0.0.1/24 ip1=10.0.0.2/24 ip60=off ip61=off");
+}
+
+void netglue_host(void)
+{
+	start_with(1, "ip=10.0.0.1/24,gw=10.0.0.9 ip6=off");
 }
 
 int netglue_socket(int type, unsigned n)

@@ -32,6 +32,9 @@ ssize_t netglue_recv(int fd, void *buf, size_t len, int flags);
 /* Two interfaces, nic0 10.0.0.1 and nic1 10.0.0.2, on one wire (peer_bridge.c); starts the stack. */
 void netglue_wire(void);
 
+/* One interface, nic0 10.0.0.1/24, with the gateway 10.0.0.9 (netpeer.c); starts the stack. */
+void netglue_host(void);
+
 /* A TCP socket that uses nic n alone, so that both ends of a connection can be here and still go over the wire. */
 int netglue_socket(int type, unsigned n);
 
