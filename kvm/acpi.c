@@ -29,7 +29,7 @@ struct header {
 	uint8_t revision, sum;
 	char oem[6];
 	char rest[20];
-};
+} __attribute__((packed)); /* no table is aligned by right */
 
 /* Offsets in the FADT. */
 #define FADT_PM1A_EVENT 56u

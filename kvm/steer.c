@@ -42,6 +42,7 @@
 /* So many ticks after the start a 16-bit reference has not wrapped, if the TSC runs at 0.3 to 6 GHz. */
 #define UNWRAPPED_TICKS (1ull << 24)
 
+#define SPIN_NS 2000000u
 #define WINDOW_MIN 20000u /* TSC ticks from pair to pair, at least */
 #define WINDOW_MAX_NS (16 * NS_PER_S)
 #define MEMORY_NS (64 * NS_PER_S) /* the rate is measured over once to twice this */
@@ -64,8 +65,8 @@ static struct pair oldest;     /* where the window begins that the rate is measu
 static struct pair middle;     /* where it will begin next */
 static struct pair latest;
 static uint32_t raw;           /* the counter at `latest` */
-static bool measured;          /* `rate` is more than a guess */
-static uint64_t rate;          /* ns a tick of the TSC, in 2^-32 */
+static uint64_t rate;          /* ns a tick of the TSC, in 2^-32, */
+static uint64_t grip;          /* and the reference's ticks that it was measured over: 0, it is a guess */
 
 static uint64_t from_tsc, from_ns; /* the clock's line now: from_ns at from_tsc, rising by slope */
 static uint64_t slope;
@@ -83,9 +84,17 @@ static uint64_t scale(uint64_t a, uint64_t b, uint64_t c)
 	return quotient;
 }
 
+static uint64_t times(uint64_t ticks, uint64_t factor)
+{
+	return (uint64_t)((unsigned __int128)ticks * factor >> 32);
+}
+
+/* The slope that makes good a difference holds until the next pair is due, even if that is taken much later. */
 static uint64_t line(uint64_t tsc)
 {
-	return from_ns + (uint64_t)((unsigned __int128)(tsc - from_tsc) * slope >> 32);
+	uint64_t turn = tsc < check ? tsc : check;
+
+	return from_ns + times(turn - from_tsc, slope) + times(tsc - turn, rate);
 }
 
 /*
@@ -192,15 +201,17 @@ void steer_start(void)
 /*
  * Ticks of the reference since `latest`. The TSC predicts them, and the counter, which knows only the last bits, corrects the
  * prediction by less than half a wrap. With no rate yet the prediction is "less than one wrap", which steer_now() has made sure of.
+ * After a time so long that the rate is not good enough to tell wraps, *lost, the prediction is all there is.
  */
-static uint64_t ticks_since(uint64_t tsc, uint32_t counter)
+static uint64_t ticks_since(uint64_t tsc, uint32_t counter, bool *lost)
 {
-	uint64_t passed = (uint64_t)((unsigned __int128)(tsc - latest.tsc) * rate >> 32);
+	uint64_t passed = times(tsc - latest.tsc, rate);
 	uint64_t expected = scale(passed, hz, NS_PER_S);
 	uint32_t moved = (counter - raw) & (uint32_t)mask, off;
 
-	if (!measured)
-		return moved;
+	*lost = grip && expected / (mask / 8) > grip;
+	if (!grip || *lost)
+		return grip ? expected : moved;
 	off = (moved - (uint32_t)expected) & (uint32_t)mask;
 	if (off <= mask / 2)
 		return expected + off;
@@ -223,7 +234,7 @@ static void slide(void)
 static void aim(uint64_t tsc, uint64_t told, uint64_t window)
 {
 	uint64_t real = scale(latest.ticks, NS_PER_S, hz);
-	uint64_t ahead = (uint64_t)((unsigned __int128)window * rate >> 32);
+	uint64_t ahead = times(window, rate);
 	uint64_t off = real > told ? real - told : told - real, turn;
 
 	off = off < ahead / 2 ? off : ahead / 2;
@@ -234,34 +245,52 @@ static void aim(uint64_t tsc, uint64_t told, uint64_t window)
 	check = tsc + window;
 }
 
+/* The rate over the window, unless a longer one has told it better. */
+static void measure(void)
+{
+	uint64_t ticks = latest.ticks - oldest.ticks;
+
+	if (ticks < TICKS_MIN || ticks < grip / 2)
+		return;
+	rate = scale(scale(ticks, NS_PER_S, hz), 1ull << 32, latest.tsc - oldest.tsc);
+	grip = ticks;
+}
+
 static void take_pair(void)
 {
 	uint32_t counter;
-	uint64_t tsc = read_both(&counter), told = line(tsc), longest;
-	struct pair p = { tsc, latest.ticks + ticks_since(tsc, counter) };
-	uint64_t window = tsc - oldest.tsc;
+	uint64_t tsc = read_both(&counter), told = line(tsc), longest, window;
+	bool lost;
 
-	latest = p;
+	latest.ticks += ticks_since(tsc, counter, &lost);
+	latest.tsc = tsc;
 	raw = counter;
-	if (p.ticks - oldest.ticks >= TICKS_MIN) {
-		rate = scale(scale(p.ticks - oldest.ticks, NS_PER_S, hz), 1ull << 32, window);
-		measured = true;
-	}
+	if (lost)
+		oldest = middle = latest;
+	measure();
+	window = tsc - oldest.tsc;
 	slide();
 	longest = scale(WINDOW_MAX_NS, 1ull << 32, rate);
 	window = window < WINDOW_MIN ? WINDOW_MIN : window;
 	aim(tsc, told, window < longest ? window : longest);
 }
 
-/* The first question came so late that the reference may have wrapped unseen: what passed is guessed, and the window begins now. */
+/*
+ * The first question came so late that the reference may have wrapped unseen. What has passed is guessed, and a window of
+ * SPIN_NS, the only one that anybody waits for, begins now.
+ */
 static void start_again(void)
 {
-	uint64_t lost = latest.tsc;
+	uint64_t before = latest.tsc, start;
+	uint32_t first;
 
-	latest.tsc = read_both(&raw);
-	latest.ticks += scale(latest.tsc - lost, hz, GUESS_HZ);
+	start = read_both(&raw);
+	latest = (struct pair){ start, latest.ticks + scale(start - before, hz, GUESS_HZ) };
 	oldest = middle = latest;
-	check = latest.tsc + WINDOW_MIN;
+	first = raw;
+	while (((read_counter() - first) & mask) < scale(SPIN_NS, hz, NS_PER_S))
+		cpu_relax();
+	take_pair();
 }
 
 uint64_t steer_now(void)
@@ -271,7 +300,7 @@ uint64_t steer_now(void)
 	if (tsc >= check) {
 		if (kind == NONE)
 			measure_by_sleeping();
-		else if (!measured && tsc - latest.tsc > UNWRAPPED_TICKS)
+		else if (!grip && tsc - latest.tsc > UNWRAPPED_TICKS)
 			start_again();
 		else
 			take_pair();

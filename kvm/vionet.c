@@ -200,6 +200,7 @@ static int make_queues(struct vionet *x)
 	uint16_t size = (uint16_t)(x->nbufs * (x->apart ? 2 : 1));
 	int rc = virtio_queue(x->dev, &x->rx, RX, size < BUFS_MAX ? size : BUFS_MAX, false);
 
+	x->rx.flags &= (uint16_t)~VIRTQ_LENIENT; /* lengths of received frames must be right, whoever tells them */
 	/* The longest frame must fit an empty ring. */
 	if (!rc)
 		rc = virtio_queue(x->dev, &x->tx, TX, x->nbufs < TX_MIN ? TX_MIN : (uint16_t)x->nbufs, true);
@@ -253,7 +254,7 @@ int vionet_open(unsigned n)
 	if (rc)
 		return give_up(x, rc);
 	virtio_ready(d);
-	virtio_kick(d, &x->rx);
+	x->stats.kicks += virtio_kick(d, &x->rx);
 	vionet_look(x);
 	say_up(x);
 	return 0;

@@ -134,7 +134,7 @@ void virtio_close(struct virtio *d)
 static int refuse(struct virtio *d, const char *why)
 {
 	log_line(LOG_ERR, "%s: %s", d->name, why);
-	set_status(d, VIRTIO_FAILED);
+	add_status(d, VIRTIO_FAILED);
 	d->open = false;
 	return -ERR_PROTO;
 }
