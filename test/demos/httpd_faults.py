@@ -3,8 +3,8 @@
 # test/run: timeout=600
 """test/demos/httpd_faults.py -- httpd when every call moves less than asked for, and when memory runs out.
 
-The first two points are the other tests of httpd once more, with faults.c between it and its C library. The
-third draws requests and connections (PITH_SEED) while one allocation in six fails: any answer is fine but a
+The first three points are the other tests of httpd once more, with faults.c between it and its C library. The
+fourth draws requests and connections (PITH_SEED) while one allocation in six fails: any answer is fine but a
 wrong one, and at the end the sanitizers must have nothing to say.
 """
 import json
@@ -32,7 +32,8 @@ def again(script):
 
 
 tap.point("short reads and writes: the requests of httpd_parser.py")(again("httpd_parser.py"))
-tap.point("short reads and writes: the services of httpd.py")(again("httpd.py"))
+tap.point("short reads and writes: the files of httpd.py")(again("httpd.py"))
+tap.point("short reads and writes: the connections of httpd_conns.py")(again("httpd_conns.py"))
 
 
 def talk(rng, server):
