@@ -118,7 +118,7 @@ static unsigned scatter(const uint8_t *data, unsigned len, struct nic_frag *v)
 {
 	unsigned n = 1 + (unsigned)xenhost_below(6), at = 0;
 
-	if (len < 100)
+	if (len < 128) /* so that something is left for the last */
 		n = 1;
 	for (unsigned i = 0; i < n; i++) {
 		unsigned part = i + 1 == n ? len - at : (unsigned)xenhost_below(xenhost_below(3) ? (len - at) / 2 : 20) + 1;
