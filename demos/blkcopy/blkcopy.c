@@ -100,6 +100,7 @@ static int option(struct options *o, int c)
 	return -1;
 }
 
+/* The reasons that people meet, in words of theirs; the C library's for all others. */
 static int explain(const struct disk *d, bool writes)
 {
 	const char *why = strerror(errno);
@@ -112,7 +113,10 @@ static int explain(const struct disk *d, bool writes)
 	return -1;
 }
 
-/* Opens a disk and finds its size. */
+/*
+ * Opens a disk and finds its size.
+ * Opened for writing only where it is written: a disk that is read-only can still be checked and copied from.
+ */
 static int disk_open(struct disk *d, const char *name, bool writes, uint64_t *size)
 {
 	off_t end;
@@ -168,6 +172,7 @@ static int run_pattern(struct pass *p, bool check)
 	return phase("check", p);
 }
 
+/* Compared by reading both again: what the copy had in memory proves nothing. */
 static int run_copy(struct pass *p, bool check)
 {
 	p->kind = PASS_COPY;

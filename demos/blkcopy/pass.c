@@ -76,7 +76,10 @@ static int compare(struct crew *c, const struct disk *d, const char *is, const c
 	return fail(c, d, offset + at, what);
 }
 
-/* Does to one block what the pass is about; a and b each have room for it. */
+/*
+ * Does to one block what the pass is about; a and b each have room for it.
+ * What was moved is in a, of which the checksum is made; b is what it is compared with.
+ */
 static int do_block(struct crew *c, char *a, char *b, size_t len, uint64_t offset)
 {
 	struct pass *p = c->pass;
@@ -98,7 +101,10 @@ static int do_block(struct crew *c, char *a, char *b, size_t len, uint64_t offse
 	return -1;
 }
 
-/* Takes the next block; false when there is none or somebody failed. */
+/*
+ * Takes the next block; false when there is none or somebody failed.
+ * The lock is held for the choice alone, never while a disk is being waited for.
+ */
 static bool take(struct crew *c, uint64_t *block)
 {
 	struct pass *p = c->pass;
@@ -113,6 +119,7 @@ static bool take(struct crew *c, uint64_t *block)
 	return ok;
 }
 
+/* Each thread adds up by itself and hands its sum in at the end. One that fails hands in nothing: there is no checksum then. */
 static int work_on(struct crew *c, char *a, char *b)
 {
 	struct pass *p = c->pass;

@@ -54,6 +54,7 @@ static int watch(struct peer *p, int op, uint32_t events)
 	return epoll_ctl(epoll_fd, op, p->fd, &ev);
 }
 
+/* Waits for input from the start: there is never anything to write before something was read. */
 static struct peer *peer_new(int fd, int kind)
 {
 	struct peer *p = calloc(1, sizeof *p);
@@ -127,6 +128,7 @@ static int tcp_readable(struct peer *p)
 
 	if (n < 0)
 		return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? 0 : -1;
+	/* An end of the other half only: our half follows, once all is given back. */
 	if (!n)
 		return -1; /* all that came was given back: close() sends our end after it */
 	sent = push(p, buffer, (size_t)n);
@@ -196,6 +198,7 @@ static void accept_one(struct peer *listener)
 		close(fd);
 }
 
+/* What waits for room has its own branch; a connection that failed meanwhile has nobody to write to. */
 static void handle(struct peer *p, uint32_t events)
 {
 	int rc = 0;
@@ -238,6 +241,7 @@ static int serve(int family, int type, uint16_t port)
 	return 0;
 }
 
+/* The tick is for a signal that comes between the look at `stop` and the wait, and for listeners that pause. */
 static void loop(void)
 {
 	struct epoll_event ev[EVENTS];

@@ -26,6 +26,7 @@ struct job {
 	bool keep; /* the connection stays open */
 };
 
+/* The words are for people; programs look at the number (RFC 9112 section 4). */
 static const char *reason(int status)
 {
 	static const struct {
@@ -81,6 +82,7 @@ static bool respond(struct job *j, int status, struct blob *head, struct blob *b
 	return ok;
 }
 
+/* Every head begins so. 512 bytes are enough for most, and blob_add() finds more for the others. */
 static struct blob *start_head(int status)
 {
 	return blob_add(blob_new(512), "HTTP/1.1 %d %s\r\nServer: pith\r\n%s", status, reason(status), server_date());
@@ -96,6 +98,7 @@ static void respond_page(struct job *j, int status, const char *type, const char
 	respond(j, status, head, body);
 }
 
+/* A page for people who meet it in a browser. It names nothing of the request: what came from outside is not sent back. */
 static void respond_error(struct job *j, int status, const char *fields)
 {
 	struct blob *body = blob_new(256);
@@ -115,6 +118,7 @@ static void respond_kept(struct job *j, const struct file *f)
 	size_t end = j->r->method == METHOD_HEAD ? f->head : b->len;
 
 	server_counters.responses[2]++;
+	/* The usual case: one piece, which has stood ready since the second began. */
 	if (!*field) {
 		out_add(j->o, b, b->data, end);
 		return;
@@ -137,6 +141,7 @@ static void queue_part(struct job *j, struct file *f, uint64_t first, uint64_t l
 	f->fd = -1;
 }
 
+/* A file too large to keep: its head is made now, its body comes from the disk while it is sent. */
 static void respond_whole(struct job *j, struct file *f)
 {
 	struct blob *head;
@@ -183,6 +188,7 @@ static void respond_file(struct job *j, struct file *f)
 		snprintf(field, sizeof field, "Content-Range: bytes */%llu\r\n", (unsigned long long)f->size);
 		respond_error(j, status, status == 416 ? field : "");
 	}
+	/* Whoever queued the file took the descriptor, and left -1. */
 	if (!f->reply && f->fd >= 0)
 		close(f->fd);
 }
@@ -201,6 +207,7 @@ static void respond_moved(struct job *j)
 
 /* ---- which of them ---- */
 
+/* Paths are compared as they are: names of files differ by case, and so do these. */
 static bool is(struct str path, const char *name)
 {
 	return path.len == strlen(name) && !memcmp(path.p, name, path.len);
@@ -236,6 +243,7 @@ static void respond_directory(struct job *j, struct str path)
 		respond_error(j, status == 301 ? 404 : status, "");
 }
 
+/* The order says who wins: what is made here, then folders, then files. A path that path.c refuses never gets this far. */
 static void respond_path(struct job *j)
 {
 	struct str path;

@@ -23,6 +23,7 @@ struct blob *blob_new(size_t size)
 	return b;
 }
 
+/* Counts are plain numbers: there is one thread. */
 void blob_drop(struct blob *b)
 {
 	if (b && !--b->refs)
@@ -51,6 +52,7 @@ struct blob *blob_add(struct blob *b, const char *fmt, ...)
 	if (!b)
 		return NULL;
 	va_start(ap, fmt);
+	/* Where it does not fit, the first try says how long it will be; the second then must fit. */
 	n = vsnprintf(b->data + b->len, b->size - b->len, fmt, ap);
 	va_end(ap);
 	if (n >= 0 && (size_t)n >= b->size - b->len) {

@@ -25,6 +25,7 @@ enum {
 	END,
 };
 
+/* A request has one of the two, never both: parse.c has refused that. */
 void body_start(struct body *b, const struct request *r)
 {
 	memset(b, 0, sizeof *b);
@@ -46,6 +47,7 @@ static int size_byte(struct body *b, char c)
 {
 	int digit = hex(c);
 
+	/* Checked at each digit, so that the size cannot wrap. */
 	if (digit >= 0) {
 		b->left = 16 * b->left + (unsigned)digit;
 		return b->left > BODY_MAX ? -413 : SIZE;
@@ -113,6 +115,7 @@ static int skip_chunks(struct body *b, const char *p, size_t len, size_t *used)
 		if (b->state < 0)
 			return b->state;
 	}
+	/* Extensions and trailers count too: without that a body of nothing but them would never end. */
 	*used = i;
 	b->total += i;
 	return b->total > 2 * BODY_MAX ? -413 : b->state == END;

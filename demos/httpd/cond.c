@@ -25,6 +25,10 @@ static bool names_tag(struct str list, const char *etag, bool weak)
 	return false;
 }
 
+/*
+ * The order is that of RFC 9110 section 13.2.2: what says "only if it is still what I know" goes before what says
+ * "only if it is new to me", and a tag before a date.
+ */
 int cond_check(const struct request *r, const char *etag, time_t mtime)
 {
 	time_t t;
@@ -79,6 +83,7 @@ int cond_range(struct str v, uint64_t size, uint64_t *first, uint64_t *last)
 	rest = (struct str){ v.p + n + 1, v.len - n - 1 };
 	if (number(rest, last) != rest.len || (!n && !rest.len))
 		return 200;
+	/* A suffix longer than the file is the whole file; of an empty file there is no last byte. */
 	if (!n) { /* the last so many bytes */
 		if (!*last || !size)
 			return 416;

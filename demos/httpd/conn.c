@@ -16,12 +16,21 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/*
+ * How long, and for how many bytes, we listen to a peer that we have nothing more to say to. Both are bounds on what a
+ * peer can make us do after it was refused; a well-behaved one has read its answer long before.
+ */
 #define LINGER_MS 2000
 #define LINGER_BYTES 262144
 
+/*
+ * One of each is enough: a connection uses them from the moment it is woken until run() returns, and nothing in
+ * between lets another one run. `output` is empty whenever no connection is being served.
+ */
 static char input[HEAD_MAX];
 static struct out output = { .file = -1 };
 
+/* A connection that never says anything is held to the deadline for a head, from now on. */
 void conn_start(struct conn *c, int fd)
 {
 	c->fd = fd;
@@ -30,6 +39,10 @@ void conn_start(struct conn *c, int fd)
 	c->deadline = server_ms + config.header_ms;
 }
 
+/*
+ * Any state may end here, at any time: everything that a connection can hold is let go. The struct itself lives until
+ * the batch of events is over (server.c), so callers may still look at its state.
+ */
 void conn_close(struct conn *c)
 {
 	if (c->out)
@@ -42,6 +55,7 @@ void conn_close(struct conn *c)
 	server_forget(c);
 }
 
+/* Closing such a connection loses nothing that anybody has asked for (RFC 9112 section 9.5 lets us do it at any time). */
 bool conn_idle(const struct conn *c)
 {
 	return c->state == CONN_READ && !c->held_len && !c->head;
@@ -57,6 +71,7 @@ static void refuse(struct conn *c, struct out *o, const struct request *r, int s
 	c->clean = false;
 }
 
+/* The deadline for a head starts anew with the next request: partial says that none is running. */
 static void answer(struct conn *c, struct out *o, const struct request *r)
 {
 	c->closing = !answer_request(o, r);
@@ -92,6 +107,10 @@ static size_t begin_body(struct conn *c, struct out *o, const struct request *r,
 	return len;
 }
 
+/*
+ * The head was kept as bytes, so it is read once more: cheaper than a copy of every field, since bodies are rare, and what
+ * the fields point at is then there for as long as the answer needs it.
+ */
 static size_t skip_body(struct conn *c, struct out *o, const char *p, size_t n)
 {
 	const struct request *r;
@@ -135,6 +154,10 @@ static size_t step(struct conn *c, struct out *o, const char *p, size_t n)
 	return (size_t)len;
 }
 
+/*
+ * Answers what is there, in order, until input or room runs out: with room gone, writing comes first. A request after
+ * one that ends the connection is not looked at (RFC 9112 section 9.6).
+ */
 static size_t take(struct conn *c, struct out *o, const char *p, size_t n)
 {
 	size_t done = 0, used;
@@ -220,7 +243,10 @@ static void finish(struct conn *c, size_t unread)
 	c->deadline = server_ms + LINGER_MS;
 }
 
-/* Answers what is there and writes it; then decides what to wait for. */
+/*
+ * Answers what is there and writes it; then decides what to wait for. A batch ends when the output is full or the
+ * input used up; a peer that pipelines more than fits is served in several rounds, and stops us by not reading.
+ */
 static void run(struct conn *c, const char *p, size_t n)
 {
 	enum out_result result;
@@ -246,6 +272,10 @@ static void run(struct conn *c, const char *p, size_t n)
 
 /* ---- events ---- */
 
+/*
+ * One read for each event: what it leaves in the socket, the level-triggered epoll tells again. So a peer that sends
+ * without end has one buffer a round, as everybody else.
+ */
 static void on_readable(struct conn *c)
 {
 	size_t held = c->held_len;
@@ -262,6 +292,10 @@ static void on_readable(struct conn *c)
 	}
 }
 
+/*
+ * While output waits, no input is read; so what is left over from before may hold whole requests, for which no event
+ * will come. They are answered now.
+ */
 static void on_writable(struct conn *c)
 {
 	uint64_t before = server_counters.bytes_out;
@@ -289,6 +323,7 @@ static void on_writable(struct conn *c)
 	run(c, input, n);
 }
 
+/* What is read here has come too late and is thrown away; only the end of the stream matters, or the bound. */
 static void on_lingering(struct conn *c)
 {
 	ssize_t n = read(c->fd, input, sizeof input);
@@ -319,6 +354,10 @@ void conn_event(struct conn *c, uint32_t events)
 	}
 }
 
+/*
+ * 408 goes to who has begun a request (RFC 9110 section 15.5.9). Between requests an end without a word is the better
+ * one: an answer could be taken for that of a request which is just being sent.
+ */
 void conn_expire(struct conn *c)
 {
 	const struct request r = { .http11 = true };

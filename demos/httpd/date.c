@@ -82,6 +82,10 @@ static int century(int year)
 	return year < 0 ? -1 : year < 70 ? 2000 + year : 1900 + year;
 }
 
+/*
+ * The three formats differ in length and in where the comma stands, so no more than that is looked at to tell them
+ * apart. The weekday is not checked: it says nothing that the date does not.
+ */
 bool date_parse(struct str s, time_t *t)
 {
 	const char *p = s.p, *comma = memchr(p, ',', s.len), *hms;

@@ -24,6 +24,7 @@
 static struct file slots[SLOTS + WAYS - 1];
 static size_t kept; /* bytes of all replies */
 
+/* Everything that can say no is compared first, and the bytes of the path last: a hash of 32 bits is no proof. */
 struct file *file_ready(struct str path, uint32_t hash)
 {
 	struct file *f = &slots[hash % SLOTS];
@@ -47,6 +48,7 @@ static struct file *lookup(struct str path, uint32_t hash)
 	return NULL;
 }
 
+/* Answers on their way keep their own reference to the bytes. */
 static void forget(struct file *f)
 {
 	if (!f->path.p)
@@ -70,6 +72,7 @@ static struct file *make_room(uint32_t hash)
 	return oldest;
 }
 
+/* By the ending, as everybody does. What is not on the list is sent as bytes, which no browser will run. */
 static const char *type_of(struct str path)
 {
 	static const char types[][2][32] = {
@@ -92,6 +95,10 @@ static const char *type_of(struct str path)
 	return "application/octet-stream";
 }
 
+/*
+ * The tag is strong (RFC 9110 section 8.8.1): size and time of a file that is kept or opened here, now. A change within
+ * one second that keeps the size would have the same one; unchanged() deals with that for what we keep.
+ */
 static void describe(struct file *f, struct str path, const struct stat *st)
 {
 	f->fd = -1;
@@ -151,6 +158,7 @@ static bool fill(struct file *f, int fd)
 	return true;
 }
 
+/* Only small files, and only so many: the machine may have no more than a few MiB. What does not fit is served from the disk. */
 static bool keep(struct file *f, struct str path, uint32_t hash, int fd)
 {
 	struct file *slot;
@@ -202,6 +210,7 @@ static bool unchanged(const struct file *f, const struct stat *st)
 	return f->mtime == st->st_mtime && f->size == (uint64_t)st->st_size && (now > f->mtime + 2 || now < f->mtime);
 }
 
+/* What the client may know: that it is not there, not allowed, or not possible now. The rest is our fault: 500. */
 static int status_of(int error)
 {
 	switch (error) {
@@ -262,6 +271,7 @@ int file_find(struct str path, struct file **f)
 	struct stat st;
 	int rc = 200, n = snprintf(name, sizeof name, "%s%.*s", config.root, (int)path.len, path.p);
 
+	/* A path that was decoded ends here; the fast path has seen only those that need no decoding. */
 	if (old && old->checked == server_second)
 		return *f = old, 200;
 	if (n < 0 || (size_t)n >= sizeof name)

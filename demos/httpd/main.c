@@ -131,6 +131,7 @@ static void read_options(char **argv)
 	}
 }
 
+/* Links count as what they lead to. */
 static bool is_directory(const char *name)
 {
 	struct stat st;

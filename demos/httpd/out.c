@@ -24,11 +24,13 @@ void out_init(struct out *o)
 	o->file_left = 0;
 }
 
+/* Room for the next answer, and a bound on what one peer can have us queue: beyond OUT_BYTES it is written first. */
 bool out_room(const struct out *o)
 {
 	return o->count + 4 <= OUT_PIECES && o->bytes < OUT_BYTES && o->file < 0;
 }
 
+/* The bytes are not copied. A blob stays until the last piece of it is gone; static text stays for ever. */
 void out_add(struct out *o, struct blob *b, const char *base, size_t len)
 {
 	struct piece *p = &o->piece[o->count++];
@@ -48,6 +50,7 @@ void out_file(struct out *o, int fd, off_t at, uint64_t len)
 	o->file_left = len;
 }
 
+/* For a connection that ends with answers unsent. */
 void out_clear(struct out *o)
 {
 	while (o->first < o->count)
@@ -95,11 +98,13 @@ static ssize_t write_pieces(struct out *o, int fd)
 	return sendmsg(fd, &m, MSG_MORE);
 }
 
+/* EINTR counts as full: the event comes again at once, and there is one way less through the code. */
 static enum out_result failed(void)
 {
 	return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? OUT_LATER : OUT_FAILED;
 }
 
+/* Bounded by FILE_TURN, or a fast reader of a large file would have the server for itself. */
 static enum out_result flush_file(struct out *o, int fd)
 {
 	uint64_t turn = FILE_TURN;

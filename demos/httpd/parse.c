@@ -109,7 +109,10 @@ static struct str run(struct cursor *c, unsigned char kind)
 	return s;
 }
 
-/* CR and LF. Returns 1, 0 when more must come, or -400. */
+/*
+ * CR and LF. Returns 1, 0 when more must come, or -400.
+ * RFC 9112 section 2.2 would let us take a bare LF for a line end. We do not: a server in front of us may not have.
+ */
 static int line_end(struct cursor *c)
 {
 	if (c->p == c->end)
@@ -150,6 +153,10 @@ static int read_method(struct cursor *c, struct request *r)
 	return -501;
 }
 
+/*
+ * The hash is made in the same pass: most targets are the path of a file that is kept ready. Which form the target
+ * has (RFC 9112 section 3.2) is path.c's business.
+ */
 static int read_target(struct cursor *c, struct request *r)
 {
 	uint32_t h = HASH_START;
@@ -235,6 +242,10 @@ static int read_host(struct request *r, struct str v)
 	return 1;
 }
 
+/*
+ * RFC 9112 section 6.3: two lengths, even equal ones in a list, may be refused, and then nobody can read them differently. 18
+ * digits fit into 64 bits.
+ */
 static int read_length(struct request *r, struct str v)
 {
 	size_t i;
@@ -266,6 +277,10 @@ static int read_coding(struct request *r, struct str v)
 	return member.p && parse_is(member, "chunked") ? -501 : -400;
 }
 
+/*
+ * RFC 9112 section 9.3: close wins, wherever it stands; keep-alive matters to HTTP/1.0 only. Other names are ignored:
+ * no field that they could speak of is passed on by us.
+ */
 static int read_connection(struct request *r, struct str v)
 {
 	struct str member;
@@ -280,6 +295,7 @@ static int read_connection(struct request *r, struct str v)
 	return 1;
 }
 
+/* RFC 9110 section 10.1.1: there is one expectation; another one is refused. */
 static int read_expect(struct request *r, struct str v)
 {
 	if (!r->http11)
@@ -351,6 +367,7 @@ static int check(const struct request *r)
 	return 1;
 }
 
+/* FIELDS_MAX is a bound on work, HEAD_MAX one on memory; both say 431. */
 static int read_head(struct cursor *c, struct request *r)
 {
 	int rc = read_request_line(c, r);

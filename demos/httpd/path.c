@@ -37,7 +37,11 @@ static struct str path_part(struct str t)
 	return t.len || !scheme ? t : STR("/");
 }
 
-/* Percent-decodes s into buf. Returns its length, or -STATUS. */
+/*
+ * Percent-decodes s into buf. Returns its length, or -STATUS.
+ * RFC 3986 section 2.1. Escapes that are none are refused, and so is NUL, at which the C library would stop reading
+ * while the check has gone on.
+ */
 static int decode(struct str s, char *buf, size_t size)
 {
 	size_t i, n = 0;
@@ -69,7 +73,10 @@ static bool special(const char *p, size_t len)
 	return !*config.root && ((len == 3 && !memcmp(p, "dev", 3)) || (len == 4 && !memcmp(p, "proc", 4)));
 }
 
-/* One segment between slashes: "." and ".." are refused, hidden files are not there. */
+/*
+ * One segment between slashes: "." and ".." are refused, hidden files are not there.
+ * ".well-known" is where RFC 8615 puts what everybody may read; all else that is hidden stays so.
+ */
 static int check_segment(const char *p, size_t len, bool first)
 {
 	if (len && *p == '.') {

@@ -13,7 +13,10 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Reads a small file whole, as far as it fits. "" when it is not there. */
+/*
+ * Reads a small file whole, as far as it fits. "" when it is not there.
+ * Cut where the buffer ends: half a line at the end is then as good as none.
+ */
 static void slurp(const char *name, char *buf, size_t size)
 {
 	int fd = open(name, O_RDONLY);
@@ -113,6 +116,7 @@ static uint64_t read_hundredths(const char *text)
 	return n;
 }
 
+/* Free, not available: on an image the two are the same, as nothing is cached. */
 static void read_memory(struct proc *p, char *text)
 {
 	char *line;

@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* Events in one batch: one clock reading and one wait for up to so many connections. */
 #define EVENTS 64
 #define ACCEPTS 16       /* in a row, before others have a turn */
 #define TICK_MS 1000     /* between looks at the deadlines */
@@ -41,6 +42,7 @@ static int64_t next_tick, stop_at;
 static char date[64];        /* the Date field */
 static volatile sig_atomic_t stop;
 
+/* All that is safe in a handler. The loop looks at it after at most a tick, at once where the signal ends epoll_wait(). */
 static void on_signal(int sig)
 {
 	(void)sig;
@@ -88,6 +90,10 @@ static void pause_listeners(bool on)
 	paused = on;
 }
 
+/*
+ * A socket for each family. One for both would do on some systems, but not on those that were told to keep them
+ * apart, and addresses of IPv4 clients would look like IPv6.
+ */
 static int listen_on(int family)
 {
 	struct sockaddr_in in4 = { .sin_family = AF_INET, .sin_port = htons(config.port) };
@@ -134,6 +140,7 @@ static bool make_room(int fd)
 	return false;
 }
 
+/* epoll is told once, here; from then on only slow readers cost another call. */
 static int adopt(int fd)
 {
 	struct conn *c = make_room(fd) ? calloc(1, sizeof *c) : NULL;
@@ -157,6 +164,10 @@ static int adopt(int fd)
 	return 0;
 }
 
+/*
+ * Several at once, since connections come in bursts; but not without bound, or a flood of them would keep those that are
+ * there from being served.
+ */
 static void accept_some(struct listener *l)
 {
 	int i, fd;
@@ -184,6 +195,10 @@ void server_watch(struct conn *c, uint32_t events)
 	epoll_ctl(epoll_fd, EPOLL_CTL_MOD, c->fd, &ev);
 }
 
+/*
+ * Called by conn_close(). An event for it may be later in the batch that is being handled: so the memory stays for now, and
+ * conn_event() finds a connection that is dead.
+ */
 void server_forget(struct conn *c)
 {
 	c->next->prev = c->prev;
@@ -193,6 +208,7 @@ void server_forget(struct conn *c)
 	server_counters.open--;
 }
 
+/* Memory and a descriptor are free again: listeners that had to pause may go on. */
 static void bury(void)
 {
 	struct conn *c;
@@ -217,6 +233,10 @@ static void expire_all(void)
 	}
 }
 
+/*
+ * From now on: nobody new, no idle connections, `Connection: close` in every answer. Who is being served has
+ * STOP_MS.
+ */
 static void begin_stop(void)
 {
 	struct conn *c, *next;
@@ -264,6 +284,10 @@ int server_run(void)
 	struct epoll_event ev[EVENTS];
 	int i, n;
 
+	/*
+	 * The wait is never longer than a tick: deadlines are looked at then, and a signal that came just before the wait is
+	 * seen.
+	 */
 	while (!server_stopping || (server_counters.open && server_ms < stop_at)) {
 		n = epoll_wait(epoll_fd, ev, EVENTS, TICK_MS);
 		if (n < 0 && errno != EINTR) {
@@ -274,6 +298,10 @@ int server_run(void)
 		for (i = 0; i < n; i++)
 			handle(&ev[i]);
 		if (server_ms >= next_tick) {
+			/*
+			 * A look at every connection, once a second, costs less than an ordered list of deadlines that every request
+			 * would have to maintain.
+			 */
 			next_tick = server_ms + TICK_MS;
 			pause_listeners(false);
 			expire_all();

@@ -55,6 +55,7 @@ static struct blob *json_net(struct blob *b, const struct proc *p)
 	return blob_add(b, "]");
 }
 
+/* Read anew each time: a page that asks once a second costs five small files, which on an image are made in memory. */
 struct blob *status_json(void)
 {
 	struct proc p;
@@ -71,6 +72,7 @@ struct blob *status_json(void)
 
 /* ---- metrics ---- */
 
+/* Each family has its HELP and TYPE once, in front of all of its samples. */
 static struct blob *about(struct blob *b, const char *name, const char *type, const char *help)
 {
 	return blob_add(b, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
