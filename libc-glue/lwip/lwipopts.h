@@ -87,7 +87,7 @@
 #define LWIP_ARP 1
 #define ARP_TABLE_SIZE 64
 #define ARP_QUEUEING 1
-#define ARP_QUEUE_LEN 16
+#define ARP_QUEUE_LEN 64 /* a burst of SYNs from a host that we have not seen yet */
 #define ETHARP_SUPPORT_STATIC_ENTRIES 0
 #define LWIP_NETIF_HWADDRHINT 1
 #define LWIP_DHCP 1
