@@ -182,9 +182,14 @@ static ssize_t take_line(const struct iovec *v, int nv)
 
 static ssize_t cons_read(struct fd_file *f, const struct iovec *v, int nv, off_t at)
 {
-	int rc;
+	size_t most = 0;
+	int i, rc;
 
 	(void)at;
+	for (i = 0; i < nv; i++)
+		most += v[i].iov_len;
+	if (most == 0)
+		return 0;
 	input_start();
 	cons_flush(); /* a prompt stands there before one waits */
 	while (taken == whole && !ends) {

@@ -5,8 +5,10 @@
  * The order is a promise: the C library works, then devices are brought up (init_early, see glue.h), then the seal, then
  * constructors, then main(). A constructor can therefore use the network, and no device can be opened after the seal.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/lock.h>
 #include <unistd.h>
 
 #include "core/core.h"
@@ -85,6 +87,36 @@ _Noreturn void core_main(void)
 	exit(main(argc, argv, environ));
 }
 
+/* ---- The end ---- */
+
+/* newlib's, not in its headers: the functions of atexit() and on_exit(), and a walk over all open streams. */
+void __call_exitprocs(int code, void *dso);
+int _fwalk_reent(struct _reent *reent, int (*fn)(struct _reent *, FILE *));
+
+static int flush(struct _reent *reent, FILE *stream)
+{
+	int rc;
+
+	if (!__lock_try_acquire_recursive(stream->_lock))
+		return 0;
+	rc = _fflush_r(reent, stream);
+	__lock_release_recursive(stream->_lock);
+	return rc;
+}
+
+/*
+ * In place of newlib's, which closes every stream and waits for its lock: a thread that stands in fgets(stdin) holds that of stdin,
+ * perhaps for ever, and exit() in another one would never return. Here streams are flushed, and one that another thread is
+ * using is left as it is.
+ */
+void exit(int status)
+{
+	__call_exitprocs(status, NULL);
+	_fwalk_reent(_GLOBAL_REENT, flush);
+	_exit(status);
+}
+
+/* What the host sees of the status is up to the platform: 8 bits of it, as on Unix. */
 void _exit(int status)
 {
 	cons_flush();

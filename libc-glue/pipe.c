@@ -57,7 +57,11 @@ static ssize_t pipe_read(struct fd_file *f, const struct iovec *v, int nv, off_t
 	int i, rc;
 
 	(void)at;
-	while (filled(p) == 0 && p->open[1]) {
+	while (nv > 1 && v->iov_len == 0) { /* to the first piece that can take something */
+		v++;
+		nv--;
+	}
+	while (v->iov_len > 0 && filled(p) == 0 && p->open[1]) {
 		if (f->flags & O_NONBLOCK)
 			return -EAGAIN;
 		rc = signal_wait(&p->readers, PLAT_FOREVER);

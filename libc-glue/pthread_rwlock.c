@@ -45,6 +45,7 @@ static int read_lock(pthread_rwlock_t *lock, uint64_t deadline)
 {
 	int rc;
 
+	loop_breathe();
 	if (lock->owner == thread_self())
 		return EDEADLK;
 	while ((rc = pthread_rwlock_tryrdlock(lock)) == EBUSY)
@@ -55,6 +56,7 @@ static int read_lock(pthread_rwlock_t *lock, uint64_t deadline)
 
 static int write_lock(pthread_rwlock_t *lock, uint64_t deadline)
 {
+	loop_breathe();
 	if (lock->owner == thread_self())
 		return EDEADLK;
 	while (pthread_rwlock_trywrlock(lock))

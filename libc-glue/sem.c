@@ -39,6 +39,7 @@ static int take(sem_t *sem, uint64_t deadline)
 {
 	int rc;
 
+	loop_breathe();
 	while (sem->value == 0) {
 		rc = signal_wait(queue_of(sem->queue), deadline);
 		if (rc && sem->value == 0) /* a post that has woken us is ours, whatever else came: nobody else was told of it */

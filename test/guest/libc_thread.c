@@ -88,6 +88,12 @@ static void *use_local(void *arg)
 	return (void *)(intptr_t)(before && local == (int)(intptr_t)arg && errno == local);
 }
 
+static void *which_stdout(void *arg)
+{
+	(void)arg;
+	return stdout;
+}
+
 static void locals(void)
 {
 	pthread_t t[THREADS];
@@ -104,6 +110,9 @@ static void locals(void)
 	}
 	is(sum, THREADS, "every thread has its own errno and __thread variables");
 	ok(local == 7 && errno == 99, "and so has the first");
+	pthread_create(&t[0], NULL, which_stdout, NULL);
+	pthread_join(t[0], &good);
+	ok(good == stdout, "but all of them share one stdout");
 }
 
 /* ---- Mutexes ---- */

@@ -13,6 +13,8 @@
 #define __DYNAMIC_REENT__ 1 /* errno and the like by __getreent(): libc-glue/reent.c */
 #endif
 
+#define _REENT_GLOBAL_STDIO_STREAMS 1 /* one stdout for all threads; newlib would give each its own, with a buffer of its own */
+
 #define _READ_WRITE_RETURN_TYPE long
 #define _READ_WRITE_BUFSIZE_TYPE unsigned long
 
