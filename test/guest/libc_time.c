@@ -3,10 +3,12 @@
  * Clocks, sleeping, calendar.
  */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/time.h>
+#include <sys/timerfd.h>
 #include <sys/times.h>
 #include <time.h>
 #include <unistd.h>
@@ -109,11 +111,30 @@ static void alarms(void)
 	is(alarm(0), 100, "is taken back");
 }
 
+static void descriptors(void)
+{
+	struct itimerspec t = { .it_value = { .tv_nsec = 20000000 }, .it_interval = { .tv_nsec = 10000000 } }, left;
+	struct pollfd p = { .fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK), .events = POLLIN };
+	uint64_t count = 0;
+
+	ok(p.fd >= 0 && read(p.fd, &count, sizeof count) == -1 && errno == EAGAIN, "a timerfd that is not set has nothing");
+	ok(!timerfd_settime(p.fd, 0, &t, NULL) && poll(&p, 1, 5000) == 1, "poll waits for it");
+	ok(read(p.fd, &count, sizeof count) == sizeof count && count >= 1, "it has gone off");
+	usleep(35000);
+	ok(read(p.fd, &count, sizeof count) == sizeof count && count >= 2, "a period is counted while nobody looks");
+	ok(!timerfd_gettime(p.fd, &left) && left.it_interval.tv_nsec == 10000000 && left.it_value.tv_nsec > 0, "it tells what it was given");
+	memset(&t, 0, sizeof t);
+	ok(!timerfd_settime(p.fd, 0, &t, NULL) && poll(&p, 1, 30) == 0, "and can be stopped");
+	ok(timerfd_settime(0, 0, &t, NULL) == -1 && errno == EINVAL, "another descriptor is EINVAL");
+	close(p.fd);
+}
+
 int main(void)
 {
 	clocks();
 	sleeping();
 	calendar();
 	alarms();
+	descriptors();
 	return tap_done();
 }
