@@ -299,6 +299,12 @@ struct proc {
 bool proc_is_image(void); /* whether this is a pith image */
 void proc_read(struct proc *p);
 
+/* Reads a small file whole, as far as it fits; "" when it is not there. */
+void proc_text(const char *name, char *buf, size_t size);
+
+/* The next line `name number` of a text, which it takes apart; the name fit for a metric. False at the end. */
+bool proc_next(char **text, const char **name, uint64_t *value);
+
 struct blob *status_json(void);
 struct blob *status_metrics(void);
 struct blob *page_html(void);

@@ -3,7 +3,7 @@
  * What the machine says of itself, in files under /proc.
  *
  * /proc/uptime, /proc/meminfo and /proc/net/dev have Linux's form; /proc/pith (key: value) and
- * /proc/boot (name, microseconds) exist on pith images only. Each may be missing: the numbers then are 0.
+ * /proc/boot (name, microseconds), /proc/net/lwip (name, number) exist on pith images only. Each may be missing: the numbers then are 0.
  * Names end up in a page and in JSON, so only harmless characters pass. Read httpd.h first.
  */
 #include "httpd.h"
@@ -17,7 +17,7 @@
  * Reads a small file whole, as far as it fits. "" when it is not there.
  * Cut where the buffer ends: half a line at the end is then as good as none.
  */
-static void slurp(const char *name, char *buf, size_t size)
+void proc_text(const char *name, char *buf, size_t size)
 {
 	int fd = open(name, O_RDONLY);
 	ssize_t n = 1;
@@ -154,6 +154,36 @@ static void read_net(struct proc *p, char *text)
 	}
 }
 
+/* Letters, digits and _, as metrics want them. */
+static void make_name(char *name)
+{
+	for (; *name; name++) {
+		if (*name >= 'A' && *name <= 'Z')
+			*name |= 0x20;
+		else if (!(*name >= 'a' && *name <= 'z') && !(*name >= '0' && *name <= '9'))
+			*name = '_';
+	}
+}
+
+bool proc_next(char **text, const char **name, uint64_t *value)
+{
+	char *line, *number, *end;
+
+	while ((line = next_line(text))) {
+		number = strchr(line, ' ');
+		if (!number || number == line)
+			continue;
+		*number++ = 0;
+		*value = strtoull(number, &end, 10);
+		if (end == number || *end)
+			continue;
+		make_name(line);
+		*name = line;
+		return true;
+	}
+	return false;
+}
+
 bool proc_is_image(void)
 {
 	return access("/proc/pith", R_OK) == 0;
@@ -164,15 +194,15 @@ void proc_read(struct proc *p)
 	static char text[4096];
 
 	memset(p, 0, sizeof *p);
-	slurp("/proc/pith", text, sizeof text);
+	proc_text("/proc/pith", text, sizeof text);
 	read_pith(p, text);
-	slurp("/proc/boot", text, sizeof text);
+	proc_text("/proc/boot", text, sizeof text);
 	read_boot(p, text);
-	slurp("/proc/uptime", text, sizeof text);
+	proc_text("/proc/uptime", text, sizeof text);
 	p->uptime = read_hundredths(text);
-	slurp("/proc/meminfo", text, sizeof text);
+	proc_text("/proc/meminfo", text, sizeof text);
 	read_memory(p, text);
-	slurp("/proc/net/dev", text, sizeof text);
+	proc_text("/proc/net/dev", text, sizeof text);
 	read_net(p, text);
 	if (!*p->platform)
 		strcpy(p->platform, "host process");

@@ -143,6 +143,22 @@ static struct blob *metrics_net(struct blob *b, const struct proc *p)
 	return b;
 }
 
+/* Counters of an image's network stack, whatever there are. Some only grow, but the file does not say which: all are gauges. */
+static struct blob *metrics_stack(struct blob *b)
+{
+	static char text[8192];
+	char *rest = text;
+	const char *name;
+	uint64_t value;
+
+	proc_text("/proc/net/lwip", text, sizeof text);
+	while (proc_next(&rest, &name, &value)) {
+		b = blob_add(b, "# HELP pith_lwip_%s See /proc/net/lwip.\n# TYPE pith_lwip_%s gauge\n", name, name);
+		b = blob_add(b, "pith_lwip_%s %llu\n", name, (ull)value);
+	}
+	return b;
+}
+
 struct blob *status_metrics(void)
 {
 	struct blob *b = blob_new(4096);
@@ -153,6 +169,7 @@ struct blob *status_metrics(void)
 	b = metrics_http(b);
 	b = metrics_machine(b, &p);
 	b = metrics_net(b, &p);
+	b = metrics_stack(b);
 	if (now > 1000000000)
 		b = number(b, "process_start_time_seconds", "gauge", "When the server started, in Unix time.",
 			   (uint64_t)now - up_ms() / 1000);

@@ -81,6 +81,7 @@ def test_image():
     for name, text in (("pith", "platform: kvm\nodd\nmachine: <b>\"q35\"\naccelerator: tcg\nclock:\tkvmclock\nboot: pvh\nmore: x\n"),
                        ("boot", "start 100\nodd\nmemory 1250\ndevices 900\nmain 20000\n" + "x 30000\n" * 30), ("uptime", "12.34 5.00\n"),
                        ("meminfo", "MemTotal:        5120 kB\nMemFree:         2048 kB\nOther: 1\n"),
+                       ("net/lwip", "arena_used 17\nodd\nTCP-PCB_used 18446744073709551615\nx y\n z 1\n"),
                        ("net/dev", "Inter-|   Receive\n face |bytes\n  eth0: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n")):
         with open(os.path.join(folder, name), "w") as f:
             f.write(text)
@@ -92,6 +93,7 @@ def test_image():
     assert len(s["boot"]) == 16 and s["memory"] == {"total": 5120 << 10, "free": 2048 << 10} and s["machine_uptime"] == 12.34
     assert s["net"] == [{"name": "eth0", "rx_bytes": 1, "rx_packets": 2, "tx_bytes": 9, "tx_packets": 10}]
     text = ask(server, "/metrics").body.decode()
+    assert [line for line in text.splitlines() if line.startswith("pith_lwip_")] == ["pith_lwip_arena_used 17", "pith_lwip_tcp_pcb_used 18446744073709551615"]
     for line in ('pith_info{platform="kvm",machine="?b??q35?",accelerator="tcg",clock="kvmclock",boot="pvh"} 1',
                  'pith_boot_phase_seconds{phase="1_memory"} 0.001150', "pith_memory_free_bytes 2097152", 'pith_network_transmit_packets_total{device="eth0"} 10'):
         assert line in text.splitlines(), line
