@@ -28,7 +28,7 @@ def server(*more):
 def power_button():
     with server() as guest:
         assert len(net.curl("http://%s/bench.html" % net.GUEST)) == 612
-        guest.ask("system_powerdown")
+        guest.press_power()
         assert guest.wait(10) == 0, guest.console
 
 
@@ -37,7 +37,7 @@ def sleeper():
     with machine.Guest(tap.image("probe"), "ip=off -- sleep 60 1", tap.machine, tap.accel) as guest:
         guest.expect("sleeping")
         time.sleep(0.3)
-        guest.ask("system_powerdown")
+        guest.press_power()
         assert guest.wait(10) == (128 + signal.SIGTERM) & 127, guest.console
 
 

@@ -156,7 +156,7 @@ class Guest:
         while True:
             line, newline, rest = self.monitor_text.partition(b"\n")
             if not newline:
-                chunk = self.monitor.recv(65536)
+                chunk = receive(self.monitor)
                 if not chunk:
                     raise Ended("the monitor closed")
                 self.monitor_text += chunk
@@ -167,6 +167,14 @@ class Guest:
             if "return" in message:
                 return message["return"]
             self.events.append(message)
+
+    def press_power(self):
+        """The power button. A guest may be gone before QEMU has answered."""
+        self.ask("query-status")
+        try:
+            self.ask("system_powerdown")
+        except Ended:
+            pass
 
     def cpu_seconds(self):
         """CPU time that QEMU has used so far: an idle guest uses next to none."""
@@ -183,6 +191,14 @@ class Guest:
                 stream.close()
             except OSError:
                 pass
+
+
+def receive(connection):
+    """What has come; nothing once the other side is gone."""
+    try:
+        return connection.recv(65536)
+    except ConnectionResetError:
+        return b""
 
 
 def fds_in(arguments):
