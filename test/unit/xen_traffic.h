@@ -121,7 +121,7 @@ static unsigned scatter(const uint8_t *data, unsigned len, struct nic_frag *v)
 	if (len < 128) /* so that something is left for the last */
 		n = 1;
 	for (unsigned i = 0; i < n; i++) {
-		unsigned part = i + 1 == n ? len - at : (unsigned)xenhost_below(xenhost_below(3) ? (len - at) / 2 : 20) + 1;
+		unsigned part = i + 1 == n ? len - at : (unsigned)xenhost_below((len - at) / (xenhost_below(3) ? 2 : 8)) + 1;
 
 		v[i] = (struct nic_frag){ data + at, part };
 		at += part;
