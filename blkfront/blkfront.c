@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * blk.h for Xen, over all queues of a disk. The work is in queue.c; bringing up and down in connect.c.
- *
- * A disk whose backend is gone takes no new requests (-ERR_AGAIN) and keeps the old ones until there is a backend again. A
- * broken disk takes them and gives them back with -ERR_IO.
- */
 #include "blkfront/blkfront.h"
+
+/*
+ * blk.h for Xen, over all queues of a disk. The work is in queue.c; bringing up and down in
+ * connect.c.
+ *
+ * A disk whose backend is gone takes no new requests (-ERR_AGAIN) and keeps the old ones until
+ * there is a backend again. A broken disk takes them and gives them back with -ERR_IO.
+ */
 
 void blk_info(unsigned n, struct blk_info *info)
 {

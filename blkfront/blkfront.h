@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef BLKFRONT_BLKFRONT_H
+#define BLKFRONT_BLKFRONT_H
+
 /*
  * What the files of blkfront/ share: one structure for a disk, one for each of its queues.
  *
- * connect.c brings a disk up and follows its backend; queue.c moves requests between struct blk_req and the rings; blkfront.c
- * is blk.h. Read xen/io/blkif.h for the wire, xen/ring.h for the rings.
+ * connect.c brings a disk up and follows its backend; queue.c moves requests between struct blk_req
+ * and the rings; blkfront.c is blk.h. Read xen/io/blkif.h for the wire, xen/ring.h for the rings.
  *
- * Data never moves in place: every request is copied through pages of one pool, granted once, before the
- * seal. That is "persistent grants" seen from here, whether or not the backend keeps them mapped: it reaches the pool and the
- * rings, and nothing else of the guest, and no request makes or ends a grant.
- * Units on the ring are 512 bytes whatever the sector size says (blkif.h, clarified in Xen 4.20); those of blk.h are sectors.
+ * Data never moves in place: every request is copied through pages of one pool, granted once,
+ * before the seal. That is "persistent grants" seen from here, whether or not the backend keeps
+ * them mapped: it reaches the pool and the rings, and nothing else of the guest, and no request
+ * makes or ends a grant. Units on the ring are 512 bytes whatever the sector size says (blkif.h,
+ * clarified in Xen 4.20); those of blk.h are sectors.
  */
-#ifndef BLKFRONT_BLKFRONT_H
-#define BLKFRONT_BLKFRONT_H
 
 #include "core/blk.h"
 #include "core/core.h"
@@ -35,7 +37,9 @@ enum blkfront_state {
 	SLOT_DONE,    /* for blk_reap() */
 };
 
-/* A request; its index is its id. Everything here is ours: what the ring held is never read back. */
+/*
+ * A request; its index is its id. Everything here is ours: what the ring held is never read back.
+ */
 struct blkfront_slot {
 	struct blk_req *req;
 	uint8_t state;

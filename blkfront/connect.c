@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
+#include "blkfront/blkfront.h"
+
 /*
  * Bringing a disk up: memory, grants, event channels, and the keys of blkif.h.
  *
- * Memory and grants are made once, at blk_open(), and kept; rings and event channels are new at every connection. Features of
- * transport (ring pages, queues) are there at InitWait; those of the disk (size, flush, indirect segments) only
- * when the backend is Connected, because Linux' blkback writes them then.
- * The size may change later: the backend writes `sectors` and then its state once more, which fires our watch.
+ * Memory and grants are made once, at blk_open(), and kept; rings and event channels are new at
+ * every connection. Features of transport (ring pages, queues) are there at InitWait; those of the
+ * disk (size, flush, indirect segments) only when the backend is Connected, because Linux' blkback
+ * writes them then. The size may change later: the backend writes `sectors` and then its state once
+ * more, which fires our watch.
  */
-#include "blkfront/blkfront.h"
 
 #define SECTORS_MAX (UINT64_MAX / 2 / BLKFRONT_UNIT) /* so that no sum of sectors and bytes wraps */
 #define POOL_SHARE 32u  /* the pool takes at most this part of free memory */
@@ -253,7 +255,10 @@ static void up(struct blkfront *d)
 		 d->info.max_sectors * d->info.sector_size / 1024, d->n_queues, d->queue[0]->ring.slots, d->pool_pages, d->dev.domid);
 }
 
-/* The device's number, which a request repeats: the last part of its path. blkif.h gives it 16 bits. */
+/*
+ * The device's number, which a request repeats: the last part of its path. blkif.h gives it 16
+ * bits.
+ */
 static uint16_t handle_of(const struct xenbus_dev *dev)
 {
 	uint64_t number = 0;

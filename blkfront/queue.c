@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
+#include "blkfront/blkfront.h"
+
 /*
  * Requests to the ring and back (xen/io/blkif.h).
  *
- * A request takes pages of the pool when it is queued and gives them back when it is answered. Writes are copied in at
- * the start, reads copied out at the end, once, so what the backend does to a page later changes nothing. A request can be
- * put on a ring again from what the slot remembers: that is how nothing is lost when a backend goes away and comes back.
+ * A request takes pages of the pool when it is queued and gives them back when it is answered.
+ * Writes are copied in at the start, reads copied out at the end, once, so what the backend does to
+ * a page later changes nothing. A request can be put on a ring again from what the slot remembers:
+ * that is how nothing is lost when a backend goes away and comes back.
  *
- * A backend may offer flush, barrier or discard and still answer EOPNOTSUPP: then that feature is gone from
- * there on, and a flush is tried once more as a barrier where there is one.
+ * A backend may offer flush, barrier or discard and still answer EOPNOTSUPP: then that feature is
+ * gone from there on, and a flush is tried once more as a barrier where there is one.
  */
-#include "blkfront/blkfront.h"
 
 #define PER_PAGE (PAGE_SIZE / BLKFRONT_UNIT) /* ring units */
 
@@ -41,7 +43,10 @@ static bool moves_data(const struct blkfront_slot *s)
 	return s->op == BLKIF_OP_READ || s->op == BLKIF_OP_WRITE;
 }
 
-/* A list of pages for a request's data, and one for the list of its segments if they do not fit into the ring. */
+/*
+ * A list of pages for a request's data, and one for the list of its segments if they do not fit
+ * into the ring.
+ */
 static void take_pages(struct blkfront *d, struct blkfront_slot *s)
 {
 	uint16_t *at = &s->pages;
@@ -212,7 +217,10 @@ static void finish(struct blkfront_queue *q, unsigned id, int status)
 	q->done_last = (uint16_t)id;
 }
 
-/* What was offered is not there after all. Returns the status for the caller, or 1 when the request goes out another way. */
+/*
+ * What was offered is not there after all. Returns the status for the caller, or 1 when the request
+ * goes out another way.
+ */
 static int withdrawn(struct blkfront_queue *q, unsigned id)
 {
 	struct blkfront *d = q->disk;

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef CORE_BLK_H
+#define CORE_BLK_H
+
 /*
  * The door to disks, numbered 0, 1, ... in the order the machine lists them.
  *
@@ -7,8 +10,6 @@
  * device says is input: a device that breaks its protocol is marked broken, named in one log line,
  * and every request, old and new, comes back with -ERR_IO.
  */
-#ifndef CORE_BLK_H
-#define CORE_BLK_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef CORE_ERR_H
+#define CORE_ERR_H
+
 /*
  * Error numbers of the core and of the door.
  *
@@ -6,8 +9,6 @@
  * newlib's <errno.h>, so that libc-glue can write `errno = -rc`; libc-glue/stubs.c asserts at
  * compile time that they agree. The core cannot include <errno.h>: it is built without a libc.
  */
-#ifndef CORE_ERR_H
-#define CORE_ERR_H
 
 #define ERR_PERM 1       /* the gate refuses, for good */
 #define ERR_NOENT 2      /* no such key, file or entry */

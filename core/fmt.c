@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: MIT */
+#include "core/core.h"
+
 /*
  * Text from numbers and numbers from text, without a C library.
  *
  * A conversion that is not in the list of core.h is copied as it stands, and so is everything after
- * it: from there on nobody knows what the arguments are. Output is counted even where the buffer has
- * ended, and the buffer ends with a NUL wherever it has a byte.
+ * it: from there on nobody knows what the arguments are. Output is counted even where the buffer
+ * has ended, and the buffer ends with a NUL wherever it has a byte.
  */
-#include "core/core.h"
+
 #include "core/err.h"
 
-/* Where text goes. `len` runs on past the end of the buffer: it is the answer, and also tells where the cut is. */
+/*
+ * Where text goes. `len` runs on past the end of the buffer: it is the answer, and also tells where
+ * the cut is.
+ */
 struct out {
 	char *buf;
 	size_t size;
@@ -24,7 +29,10 @@ struct spec {
 	char letter;
 };
 
-/* The only place that writes. The last byte is kept for the NUL; a size of 0 leaves room for nothing. */
+/*
+ * The only place that writes. The last byte is kept for the NUL; a size of 0 leaves room for
+ * nothing.
+ */
 static void put(struct out *o, char c)
 {
 	if (o->len + 1 < o->size)
@@ -32,7 +40,10 @@ static void put(struct out *o, char c)
 	o->len++;
 }
 
-/* n may be negative: a text that is wider than its field needs no padding, and callers need not look. */
+/*
+ * n may be negative: a text that is wider than its field needs no padding, and callers need not
+ * look.
+ */
 static void pad(struct out *o, char c, int n)
 {
 	for (; n > 0; n--)
@@ -41,7 +52,8 @@ static void pad(struct out *o, char c, int n)
 
 /*
  * The precision bounds what is read, not only what is printed: "%.*s" is how bytes from a ring or a
- * packet are shown, which have no NUL. A NULL is a mistake, but a log line is no place to die from it.
+ * packet are shown, which have no NUL. A NULL is a mistake, but a log line is no place to die from
+ * it.
  */
 static void put_string(struct out *o, const struct spec *s, const char *text)
 {
@@ -57,7 +69,10 @@ static void put_string(struct out *o, const struct spec *s, const char *text)
 	pad(o, ' ', s->left ? s->width - len : 0);
 }
 
-/* The digits of v, last one first; none for 0, whose one digit comes from the least precision of 1. Returns how many. */
+/*
+ * The digits of v, last one first; none for 0, whose one digit comes from the least precision of 1.
+ * Returns how many.
+ */
 static int digits_of(char *digits, uint64_t v, unsigned base, const char *alphabet)
 {
 	int n = 0;
@@ -68,8 +83,9 @@ static int digits_of(char *digits, uint64_t v, unsigned base, const char *alphab
 }
 
 /*
- * [blanks] prefix [zeros] digits [blanks]; the prefix is a sign or 0x. Zeros come from the precision,
- * or fill the field where the flag 0 asks for it: then they stand behind the prefix, blanks would stand before it.
+ * [blanks] prefix [zeros] digits [blanks]; the prefix is a sign or 0x. Zeros come from the
+ * precision, or fill the field where the flag 0 asks for it: then they stand behind the prefix,
+ * blanks would stand before it.
  */
 static void put_number(struct out *o, const struct spec *s, const char *prefix, unsigned base, uint64_t v)
 {
@@ -108,7 +124,10 @@ struct args {
 	va_list ap;
 };
 
-/* What is narrower than int comes as int (C11 6.5.2.2 p6); on x86-64 size_t and long are the same, so z is l. */
+/*
+ * What is narrower than int comes as int (C11 6.5.2.2 p6); on x86-64 size_t and long are the same,
+ * so z is l.
+ */
 static int64_t get_signed(struct args *a, int longs)
 {
 	return longs == 0 ? va_arg(a->ap, int) : longs == 1 ? va_arg(a->ap, long) : va_arg(a->ap, long long);
@@ -119,7 +138,10 @@ static uint64_t get_unsigned(struct args *a, int longs)
 	return longs == 0 ? va_arg(a->ap, unsigned) : longs == 1 ? va_arg(a->ap, unsigned long) : va_arg(a->ap, unsigned long long);
 }
 
-/* A width or precision: digits or *. Digits stop counting where no line of ours is that wide, before they can overflow. */
+/*
+ * A width or precision: digits or *. Digits stop counting where no line of ours is that wide,
+ * before they can overflow.
+ */
 static int get_count(const char **f, struct args *a)
 {
 	int n = 0;
@@ -134,8 +156,9 @@ static int get_count(const char **f, struct args *a)
 }
 
 /*
- * Reads what is behind a %, up to the letter, which may be the NUL where a format ends too early: that
- * is no conversion and ends everything. A negative precision from a * counts as none (C11 7.21.6.1 p5).
+ * Reads what is behind a %, up to the letter, which may be the NUL where a format ends too early:
+ * that is no conversion and ends everything. A negative precision from a * counts as none (C11
+ * 7.21.6.1 p5).
  */
 static struct spec get_spec(const char **f, struct args *a)
 {

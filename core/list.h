@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef CORE_LIST_H
+#define CORE_LIST_H
+
 /*
  * A doubly linked list through a node inside the element, so that adding and taking out never
  * allocate.
  *
  * An empty list, and a node that is on no list, point at themselves.
  */
-#ifndef CORE_LIST_H
-#define CORE_LIST_H
 
 #include <stdbool.h>
 #include <stddef.h>

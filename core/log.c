@@ -1,25 +1,34 @@
 /* SPDX-License-Identifier: MIT */
+#include "core/core.h"
+
 /*
- * The log: one event, one line, one write to the console; and the end of a machine that cannot go on.
+ * The log: one event, one line, one write to the console; and the end of a machine that cannot go
+ * on.
  *
  * Names in a line often come from outside (a device, the command line), so a control character is
  * never printed: nobody but us begins a new line or moves a terminal's cursor.
  */
-#include "core/core.h"
+
 #include "core/plat.h"
 #include "core/x86/gate.h"
 
-/* Room for a line with two file names. It stands on the caller's stack, which may be a small one. */
+/*
+ * Room for a line with two file names. It stands on the caller's stack, which may be a small one.
+ */
 #define LINE_MAX 400
 
-/* What the host sees of a panic where it can see a number: none of the statuses that programs like to use. */
+/*
+ * What the host sees of a panic where it can see a number: none of the statuses that programs like
+ * to use.
+ */
 #define PANIC_STATUS 255
 
 enum log_level log_level = LOG_WARN;
 
 /*
  * Writes what the format gives as one line, "..." where it was cut. One call of the platform for
- * all of it, the newline included: on some hosts each write costs an exit, and what else prints cannot come in between.
+ * all of it, the newline included: on some hosts each write costs an exit, and what else prints
+ * cannot come in between.
  */
 static void print_line(const char *fmt, va_list ap)
 {
@@ -38,7 +47,10 @@ static void print_line(const char *fmt, va_list ap)
 	plat_console_write(line, (size_t)len);
 }
 
-/* The level is looked at before anything is formatted: a debug line that is not printed costs a comparison. */
+/*
+ * The level is looked at before anything is formatted: a debug line that is not printed costs a
+ * comparison.
+ */
 void log_line(enum log_level level, const char *fmt, ...)
 {
 	va_list ap;
@@ -53,7 +65,8 @@ void log_line(enum log_level level, const char *fmt, ...)
 /*
  * What a panic needs may be what is broken: formatting, the console, the stack that the backtrace
  * follows. Each may fault or panic again and come back here. So the reason is printed before
- * anything is looked up; the second time prints its reason alone, and the third only ends the machine.
+ * anything is looked up; the second time prints its reason alone, and the third only ends the
+ * machine.
  */
 _Noreturn void log_panic(const char *fmt, ...)
 {

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+#include "core/core.h"
+
 /*
  * The loop: where devices are polled and where the machine sleeps.
  *
- * Nothing calls us when a packet comes: an interrupt does no more than end plat_wait(). So a wake-up
- * could be lost between the last poll and the wait, and this is the one place that closes the gap:
+ * Nothing calls us when a packet comes: an interrupt does no more than end plat_wait(). So a
+ * wake-up could be lost between the last poll and the wait, and this is the one place that closes
+ * the gap:
  *
  *   1. poll everything; if anything was done, look again whether a thread can run;
  *   2. arm every poller. What comes from here on raises an interrupt. One that answers "there is work"
@@ -11,7 +14,7 @@
  *   3. plat_wait() until the next timer. What came after 2 has raised its interrupt, which ends
  *      the wait at once, or has ended it before it began (plat.h).
  */
-#include "core/core.h"
+
 #include "core/plat.h"
 
 /*
@@ -53,7 +56,10 @@ bool loop_poll(void)
 	polling = true;
 	for (struct poller *p = first; p; p = p->next)
 		did |= p->poll(); /* every one: a busy network must not keep the disk waiting */
-	/* Timers come last and see the time after the pollers, so that what was received can still cancel a timeout. */
+	/*
+	 * Timers come last and see the time after the pollers, so that what was received can still
+	 * cancel a timeout.
+	 */
 	polled = plat_now();
 	calls = 0;
 	did |= timer_next() <= polled;
@@ -83,7 +89,10 @@ void loop_idle(bool (*runnable)(void))
 	while (!runnable()) {
 		if (loop_poll() || arm())
 			continue;
-		/* Threads are made ready by threads, timers and pollers. With pollers one cannot know; without any of them it is over. */
+		/*
+		 * Threads are made ready by threads, timers and pollers. With pollers one cannot know;
+		 * without any of them it is over.
+		 */
 		if (!first && timer_next() == PLAT_FOREVER)
 			log_panic("loop: every thread waits, and nothing is left that could wake one");
 		plat_wait(timer_next());
@@ -96,7 +105,10 @@ bool loop_due(void)
 	return ++calls >= BREATHE_CALLS || plat_now() - polled >= BREATHE_NS;
 }
 
-/* A yield, not only a poll: threads that the poll makes ready have waited as long as the devices have. */
+/*
+ * A yield, not only a poll: threads that the poll makes ready have waited as long as the devices
+ * have.
+ */
 void loop_breathe(void)
 {
 	if (!polling && loop_due())

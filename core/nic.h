@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef CORE_NIC_H
+#define CORE_NIC_H
+
 /*
  * The door to network interfaces, numbered 0, 1, ... in the order the machine lists them.
  *
@@ -7,8 +10,6 @@
  * named in one log line, and from then on receives nothing and takes every frame without sending
  * it.
  */
-#ifndef CORE_NIC_H
-#define CORE_NIC_H
 
 #include <stdbool.h>
 #include <stddef.h>

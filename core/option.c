@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#include "core/core.h"
+
 /*
  * The command line: words as a shell makes them, and the options that are ours.
  *
  * The line comes from outside. It is read one byte at a time and never past its NUL, and what is
  * written is never longer than what was read.
  */
-#include "core/core.h"
+
 #include "core/err.h"
 #include "core/plat.h"
 
@@ -14,7 +16,8 @@
 #define BAD_QUOTE (-2)
 
 /*
- * Where a reader is. It is copied freely: to look ahead is to read with a copy and to keep or drop it.
+ * Where a reader is. It is copied freely: to look ahead is to read with a copy and to keep or drop
+ * it.
  */
 struct cursor {
 	const char *at;
@@ -27,9 +30,10 @@ static bool blank(char c)
 }
 
 /*
- * A backslash takes what follows as it is; between double quotes only in front of what a shell would
- * else act on (POSIX.1-2017, Shell Command Language, 2.2.3), so that Windows paths and regular
- * expressions survive. We expand no $ and no `, but a line that was quoted for a shell has them escaped.
+ * A backslash takes what follows as it is; between double quotes only in front of what a shell
+ * would else act on (POSIX.1-2017, Shell Command Language, 2.2.3), so that Windows paths and
+ * regular expressions survive. We expand no $ and no `, but a line that was quoted for a shell has
+ * them escaped.
  */
 static bool escapes(char quote, char next)
 {
@@ -37,9 +41,9 @@ static bool escapes(char quote, char next)
 }
 
 /*
- * The next character of the word, without its quotes. WORD_END leaves the cursor on the blank or NUL
- * behind the word, and comes again when asked again. A quote may begin and end anywhere in a word;
- * in the other kind of quotes it is a character like others.
+ * The next character of the word, without its quotes. WORD_END leaves the cursor on the blank or
+ * NUL behind the word, and comes again when asked again. A quote may begin and end anywhere in a
+ * word; in the other kind of quotes it is a character like others.
  */
 static int unquote(struct cursor *c)
 {
@@ -75,8 +79,9 @@ static bool next_word(struct cursor *c)
 
 /*
  * The words are written over the line from each word's own beginning. A word never grows: each
- * character that comes out was at least one that went in. So the writer is never ahead of the reader, and the NUL
- * finds room where a quote, the blank behind the word, or the line's own NUL was.
+ * character that comes out was at least one that went in. So the writer is never ahead of the
+ * reader, and the NUL finds room where a quote, the blank behind the word, or the line's own NUL
+ * was.
  */
 int option_split(char *line, char **argv, size_t max)
 {
@@ -101,13 +106,19 @@ int option_split(char *line, char **argv, size_t max)
 	return (int)words;
 }
 
-/* Whether the word is exactly `--`; a quoted one is one too, as for every program. The caller's cursor stays where it is. */
+/*
+ * Whether the word is exactly `--`; a quoted one is one too, as for every program. The caller's
+ * cursor stays where it is.
+ */
 static bool is_separator(struct cursor c)
 {
 	return unquote(&c) == '-' && unquote(&c) == '-' && unquote(&c) == WORD_END;
 }
 
-/* Whether the word begins with key and an equals sign; then the cursor is behind that, else where it was. */
+/*
+ * Whether the word begins with key and an equals sign; then the cursor is behind that, else where
+ * it was.
+ */
 static bool take_key(struct cursor *c, const char *key)
 {
 	struct cursor try = *c;
@@ -121,7 +132,10 @@ static bool take_key(struct cursor *c, const char *key)
 	return true;
 }
 
-/* Copies the rest of the word, cut at size. Returns its whole length. A quote that is never closed ends with the line. */
+/*
+ * Copies the rest of the word, cut at size. Returns its whole length. A quote that is never closed
+ * ends with the line.
+ */
 static int take_value(struct cursor *c, char *buf, size_t size)
 {
 	size_t len = 0;
@@ -138,8 +152,9 @@ static int take_value(struct cursor *c, char *buf, size_t size)
 }
 
 /*
- * Reads the whole line each time: it is short, asked for a dozen times at boot, and nothing needs to
- * be kept. The last one wins, so that whoever starts an image can add to a line that came with it.
+ * Reads the whole line each time: it is short, asked for a dozen times at boot, and nothing needs
+ * to be kept. The last one wins, so that whoever starts an image can add to a line that came with
+ * it.
  */
 int option_get(const char *key, char *buf, size_t size)
 {

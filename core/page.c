@@ -1,25 +1,28 @@
 /* SPDX-License-Identifier: MIT */
+#include "core/core.h"
+
 /*
  * Pages of RAM.
  *
  * Free memory is a set of runs, in a treap ordered by address: a binary search tree whose shape is
- * that of random insertion. A run's node stands in its own first page, so there is no table to set up, and adding a
- * range of any size touches one page. Each node also knows the longest run below it. With r runs,
- * page_alloc, page_alloc_at, page_alloc_low and page_free take O(log r) expected, page_alloc_aligned
- * beyond a page O(r) at worst; r is at most half the pages, and a handful in practice.
+ * that of random insertion. A run's node stands in its own first page, so there is no table to set
+ * up, and adding a range of any size touches one page. Each node also knows the longest run below
+ * it. With r runs, page_alloc, page_alloc_at, page_alloc_low and page_free take O(log r) expected,
+ * page_alloc_aligned beyond a page O(r) at worst; r is at most half the pages, and a handful in
+ * practice.
  *
- * The highest run that fits is used, from its end: what the machine keeps for ever gathers at the top,
- * and a heap that begins with page_alloc_low() grows towards it.
- * A free page is the core's. A node that somebody has written to is found by its check word when it is next seen.
+ * The highest run that fits is used, from its end: what the machine keeps for ever gathers at the
+ * top, and a heap that begins with page_alloc_low() grows towards it. A free page is the core's. A
+ * node that somebody has written to is found by its check word when it is next seen.
  */
-#include "core/core.h"
+
 #include "core/err.h"
 
 #define RANGES_MAX 32u
 
 /*
- * A run of free pages, in the first of them. Runs never touch: freeing joins them, so two neighbours
- * always have a used page between them, and r is at most half the pages.
+ * A run of free pages, in the first of them. Runs never touch: freeing joins them, so two
+ * neighbours always have a used page between them, and r is at most half the pages.
  */
 struct run {
 	struct run *left, *right; /* lower and higher addresses */
@@ -38,8 +41,8 @@ static struct run *root;
 static size_t total, unused;
 
 /*
- * Not a secret, and no protection against somebody who wants to forge it: what it finds is a program
- * that uses memory after it was freed, before that becomes an overlap of two owners.
+ * Not a secret, and no protection against somebody who wants to forge it: what it finds is a
+ * program that uses memory after it was freed, before that becomes an overlap of two owners.
  */
 static uintptr_t check_word(const struct run *r)
 {
@@ -64,7 +67,10 @@ static size_t longest(const struct run *r)
 	return r ? r->longest : 0;
 }
 
-/* Makes a node right again after its n or its children have changed. Whoever changes a node calls it, from below upwards. */
+/*
+ * Makes a node right again after its n or its children have changed. Whoever changes a node calls
+ * it, from below upwards.
+ */
 static void update(struct run *r)
 {
 	size_t l = longest(r->left), h = longest(r->right);
@@ -76,8 +82,9 @@ static void update(struct run *r)
 }
 
 /*
- * The next number of a splitmix64 sequence. The treap's depth is O(log r) if priorities have nothing
- * to do with addresses; nobody outside chooses addresses here, so the sequence may be the same at each boot.
+ * The next number of a splitmix64 sequence. The treap's depth is O(log r) if priorities have
+ * nothing to do with addresses; nobody outside chooses addresses here, so the sequence may be the
+ * same at each boot.
  */
 static uint64_t next_priority(void)
 {
@@ -96,7 +103,9 @@ static uint64_t next_priority(void)
  * they leave. They recurse as deep as the tree: some 50 levels for a million runs, 64 bytes each.
  */
 
-/* Joins two treaps; every address in a is below every one in b. The higher priority stays on top. */
+/*
+ * Joins two treaps; every address in a is below every one in b. The higher priority stays on top.
+ */
 static struct run *merge(struct run *a, struct run *b)
 {
 	if (!checked(a))
@@ -113,7 +122,10 @@ static struct run *merge(struct run *a, struct run *b)
 	return b;
 }
 
-/* Parts r into the runs that begin below addr and the others. Either pointer may be one of r's own child fields. */
+/*
+ * Parts r into the runs that begin below addr and the others. Either pointer may be one of r's own
+ * child fields.
+ */
 static void split(struct run *r, uintptr_t addr, struct run **low, struct run **high)
 {
 	if (!checked(r)) {
@@ -165,7 +177,10 @@ static struct run *take_first(struct run **r)
 	return first;
 }
 
-/* A node for n pages at addr, alone. Writes to the first page: from here on the run is the core's. NULL for no pages. */
+/*
+ * A node for n pages at addr, alone. Writes to the first page: from here on the run is the core's.
+ * NULL for no pages.
+ */
 static struct run *make(uintptr_t addr, size_t n)
 {
 	struct run *r = (struct run *)addr;
@@ -181,10 +196,11 @@ static struct run *make(uintptr_t addr, size_t n)
 
 /*
  * Puts n pages at addr into the treap, as one run with what they touch. Returns false, and changes
- * nothing, where some are in there already: only the run before and the one behind can overlap them.
+ * nothing, where some are in there already: only the run before and the one behind can overlap
+ * them.
  *
- * A run that grows at its end keeps its node. One that grows at its front moves to a new first page;
- * the node that it had is then inside the run and means nothing.
+ * A run that grows at its end keeps its node. One that grows at its front moves to a new first
+ * page; the node that it had is then inside the run and means nothing.
  */
 static bool insert(uintptr_t addr, size_t n)
 {
@@ -215,7 +231,8 @@ static bool insert(uintptr_t addr, size_t n)
 
 /*
  * Half pages at the ends are left out, and so is a range that wraps. Memory maps come from firmware
- * and hypervisors: the platform has sorted them and cut them apart, so an overlap here is its mistake.
+ * and hypervisors: the platform has sorted them and cut them apart, so an overlap here is its
+ * mistake.
  */
 void page_add(uintptr_t base, size_t len)
 {
@@ -239,8 +256,8 @@ void page_add(uintptr_t base, size_t len)
 }
 
 /*
- * Whether n pages at addr lie in memory of ours: in one range, or in several that touch, in whatever
- * order they were added. n is compared before it is used: end wraps for what cannot be.
+ * Whether n pages at addr lie in memory of ours: in one range, or in several that touch, in
+ * whatever order they were added. n is compared before it is used: end wraps for what cannot be.
  */
 static bool ours(uintptr_t addr, size_t n)
 {
@@ -261,7 +278,10 @@ static bool ours(uintptr_t addr, size_t n)
 	return addr >= end;
 }
 
-/* Both mistakes are looked for at every call: a page that is free twice has two owners soon, and that is found by nobody. */
+/*
+ * Both mistakes are looked for at every call: a page that is free twice has two owners soon, and
+ * that is found by nobody.
+ */
 void page_free(void *addr, size_t n)
 {
 	if (n == 0)
@@ -303,8 +323,8 @@ static uintptr_t find(struct run *r, size_t n, uintptr_t align)
 }
 
 /*
- * Cuts the pages out of their run: what is left before them keeps the node, what is left behind gets
- * a new one. All taking ends up here.
+ * Cuts the pages out of their run: what is left before them keeps the node, what is left behind
+ * gets a new one. All taking ends up here.
  */
 int page_alloc_at(void *addr, size_t n)
 {

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef CORE_PLAT_H
+#define CORE_PLAT_H
+
 /*
  * The door between the core and what it stands on: memory, time, console, end.
  *
@@ -8,8 +11,6 @@
  * masked everywhere but inside plat_wait(), and all an interrupt does is end it.
  * Every address is both virtual and physical: memory is mapped one to one.
  */
-#ifndef CORE_PLAT_H
-#define CORE_PLAT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,19 +1,27 @@
 /* SPDX-License-Identifier: MIT */
+#include "core/core.h"
+
 /*
  * Stacks for threads, each above a guard page.
  *
  * Running off the end of a stack must fault and not write into a neighbour, so the page below it is
  * unmapped. Every change of a mapping is a call of the gate, thousands of cycles, and the first one
- * in a 2 MiB page splits that page. So freed stacks are kept for the next thread, guard and
- * all, up to a small share of memory; and page_alloc() takes from the top of memory, which puts stacks close together.
+ * in a 2 MiB page splits that page. So freed stacks are kept for the next thread, guard and all, up
+ * to a small share of memory; and page_alloc() takes from the top of memory, which puts stacks
+ * close together.
  */
-#include "core/core.h"
+
 #include "core/x86/gate.h"
 
-/* A server that starts a thread for each connection has some dozens at a time; more than that is no everyday use. */
+/*
+ * A server that starts a thread for each connection has some dozens at a time; more than that is no
+ * everyday use.
+ */
 #define KEEP_STACKS 64u
 
-/* At most one page in so many of the machine's is kept: a guest of 2 MiB has better uses for them. */
+/*
+ * At most one page in so many of the machine's is kept: a guest of 2 MiB has better uses for them.
+ */
 #define KEEP_SHARE 32u
 
 /*
@@ -78,7 +86,8 @@ static char *make(size_t n)
 
 /*
  * Only a kept stack of just the right size is used: programs ask for one or two sizes, and a larger
- * one would be lost to those who need it. The newest comes first, its top is likely still in the CPU's caches.
+ * one would be lost to those who need it. The newest comes first, its top is likely still in the
+ * CPU's caches.
  */
 void *stack_alloc(size_t n)
 {

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#include "core/core.h"
+
 /*
  * From the platform to the first thread, and the record of how long that took.
  *
  * Runs on the boot stack until the first thread exists. What the program is, is not known here:
  * core_main() is libc-glue's, or a test's.
  */
-#include "core/core.h"
+
 #include "core/plat.h"
 
 _Noreturn void core_start(void);

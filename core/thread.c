@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
+#include "core/core.h"
+
 /*
  * Threads that switch where they block or yield, and nowhere else.
  *
- * A thread is a struct at the top of its own stack. Those that can run wait in one queue, first come
- * first served; one that blocks takes the next of them, and where there is none it runs the loop
- * (loop.c) on its own stack until a timer or a poller has made a thread ready, often itself: then no
- * switch happens at all. All waiting goes through thread_pause() and thread_ready(); the rest is whose
- * condition is looked at. Nothing preempts, so a condition that was looked at still holds when
- * thread_pause() is entered: that is why no wake-up is lost here.
+ * A thread is a struct at the top of its own stack. Those that can run wait in one queue, first
+ * come first served; one that blocks takes the next of them, and where there is none it runs the
+ * loop (loop.c) on its own stack until a timer or a poller has made a thread ready, often itself:
+ * then no switch happens at all. All waiting goes through thread_pause() and thread_ready(); the
+ * rest is whose condition is looked at. Nothing preempts, so a condition that was looked at still
+ * holds when thread_pause() is entered: that is why no wake-up is lost here.
  */
-#include "core/core.h"
+
 #include "core/err.h"
 #include "core/plat.h"
 #include "core/x86/gate.h"
@@ -35,7 +37,10 @@ struct thread {
 /* What core.h says that a stack has less. */
 _Static_assert(sizeof(struct thread) <= 256, "core.h promises that a thread takes 256 bytes of its stack");
 
-/* The thread that start.c runs in, on the image's own stack, until it has created the first real one. Nobody joins it. */
+/*
+ * The thread that start.c runs in, on the image's own stack, until it has created the first real
+ * one. Nobody joins it.
+ */
 static struct thread boot = { .run = LIST_INIT(boot.run), .name = "boot", .detached = true };
 static struct thread *current = &boot;
 static struct thread *ended;  /* detached and dead: freed by whoever runs next, see bury() */
@@ -43,7 +48,10 @@ static uintptr_t tls_loaded;  /* what the CPU's thread pointer holds */
 static size_t threads = 1;
 static struct list queue = LIST_INIT(queue);
 
-/* Is there a thread that can run, beside the running one? Whoever is neither waits in thread_pause() or is dead. */
+/*
+ * Is there a thread that can run, beside the running one? Whoever is neither waits in
+ * thread_pause() or is dead.
+ */
 static bool runnable(void)
 {
 	return !list_empty(&queue);
@@ -72,8 +80,8 @@ static void bury(void)
 
 /*
  * The thread pointer is a register that only the gate may write on some CPUs: a call that costs
- * more than the switch itself. So it is set only where it differs, and a thread without storage of its own
- * runs with whatever is there.
+ * more than the switch itself. So it is set only where it differs, and a thread without storage of
+ * its own runs with whatever is there.
  */
 static void load_tls(const struct thread *t)
 {
@@ -84,8 +92,8 @@ static void load_tls(const struct thread *t)
 }
 
 /*
- * Runs the next thread that can run; returns when that is this one again. The caller is on the queue
- * (it yields), or off it until thread_ready() (it waits), or for ever (it is dead).
+ * Runs the next thread that can run; returns when that is this one again. The caller is on the
+ * queue (it yields), or off it until thread_ready() (it waits), or for ever (it is dead).
  *
  * Pollers and timers run on some thread's stack inside loop_poll(); were they to block, that thread
  * would be stuck in a place where it never asked to wait, with the loop half done.
@@ -103,7 +111,10 @@ static void reschedule(void)
 	next = container_of(list_take(&queue), struct thread, run);
 	if (next == self)
 		return;
-	/* From here on `current` and the stack disagree, so nothing may look at it until the switch is done. */
+	/*
+	 * From here on `current` and the stack disagree, so nothing may look at it until the switch is
+	 * done.
+	 */
 	current = next;
 	load_tls(next);
 	if (self->dead) {
@@ -116,7 +127,8 @@ static void reschedule(void)
 
 /*
  * Makes a thread that is in thread_pause() leave it. Harmless for one that is not: it may be ready
- * already, running, or dead, and then its condition, which the caller has just changed, is all it needs.
+ * already, running, or dead, and then its condition, which the caller has just changed, is all it
+ * needs.
  */
 void thread_ready(struct thread *t)
 {
@@ -126,15 +138,19 @@ void thread_ready(struct thread *t)
 	list_append(&queue, &t->run);
 }
 
-/* The deadline and a wake-up may come in the same poll; the second of them finds the thread ready and does nothing. */
+/*
+ * The deadline and a wake-up may come in the same poll; the second of them finds the thread ready
+ * and does nothing.
+ */
 static void time_is_up(struct timer *timer)
 {
 	thread_ready(container_of(timer, struct thread, timer));
 }
 
 /*
- * Blocks until thread_ready() or the deadline; callers look at their condition again. A deadline that has
- * passed is a yield, so that a thread which asks over and over does not shut the others out.
+ * Blocks until thread_ready() or the deadline; callers look at their condition again. A deadline
+ * that has passed is a yield, so that a thread which asks over and over does not shut the others
+ * out.
  */
 void thread_pause(uint64_t deadline)
 {
@@ -158,7 +174,10 @@ bool thread_passed(uint64_t deadline)
 	return deadline != PLAT_FOREVER && plat_now() >= deadline;
 }
 
-/* The poll comes first: whom it makes ready is then ahead of us in the queue, and gets this very turn. */
+/*
+ * The poll comes first: whom it makes ready is then ahead of us in the queue, and gets this very
+ * turn.
+ */
 void thread_yield(void)
 {
 	if (loop_polling())
@@ -172,7 +191,10 @@ void thread_yield(void)
 
 /* ---- Life and death ---- */
 
-/* Where a new thread starts, by the first switch to it. It returns to nowhere (switch.S), so it must not return. */
+/*
+ * Where a new thread starts, by the first switch to it. It returns to nowhere (switch.S), so it
+ * must not return.
+ */
 static void enter(void)
 {
 	bury();
@@ -181,8 +203,9 @@ static void enter(void)
 }
 
 /*
- * The new thread waits for its turn: the caller can note who it is before it does anything. The last
- * bytes of the stack hold its struct, so a thread is one allocation, and its stack begins below.
+ * The new thread waits for its turn: the caller can note who it is before it does anything. The
+ * last bytes of the stack hold its struct, so a thread is one allocation, and its stack begins
+ * below.
  */
 struct thread *thread_create(const char *name, void (*fn)(void *), void *arg, size_t stack)
 {
@@ -218,7 +241,10 @@ _Noreturn void thread_exit(void)
 	__builtin_unreachable(); /* nobody switches to a dead thread: it is on no queue */
 }
 
-/* A thread is freed once, by one joiner or by its detachment: anything else is a mistake, and would free it twice. */
+/*
+ * A thread is freed once, by one joiner or by its detachment: anything else is a mistake, and would
+ * free it twice.
+ */
 void thread_join(struct thread *t)
 {
 	if (t == current || t->detached || t->joiner)
@@ -234,7 +260,10 @@ void thread_detach(struct thread *t)
 	if (t->detached || t->joiner)
 		log_panic("thread: %s detaches %s, which is detached or joined already", current->name, t->name);
 	t->detached = true;
-	/* A poller or timer may detach the dead thread on whose stack it runs: that one is left to bury(). */
+	/*
+	 * A poller or timer may detach the dead thread on whose stack it runs: that one is left to
+	 * bury().
+	 */
 	if (t->dead && t != current)
 		release(t);
 }
@@ -281,8 +310,9 @@ void thread_set_tls(uintptr_t base)
 
 /*
  * One bit for each thread remembers a wake-up that came first, so a caller that looks at its
- * condition and then blocks loses nothing, and one that is woken thrice returns once. The bit is taken only
- * here: sleeping, joining and queues leave it alone, since what woke them was not meant for it.
+ * condition and then blocks loses nothing, and one that is woken thrice returns once. The bit is
+ * taken only here: sleeping, joining and queues leave it alone, since what woke them was not meant
+ * for it.
  */
 int thread_block(uint64_t deadline)
 {

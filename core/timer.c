@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
+#include "core/core.h"
+
 /*
  * Timers: a pairing heap through the timers themselves, so that setting one never allocates and
  * never fails.
  *
- * timer_set and timer_next take constant time, timer_cancel and each firing O(log n) amortised.
- * A node's children hang in a list from `child` by `next`; `prev` is the elder sibling, or the
- * parent for the first child, or the node itself for the root. prev NULL: not set. Timers due at the
- * same instant fire in no promised order.
+ * timer_set and timer_next take constant time, timer_cancel and each firing O(log n) amortised. A
+ * node's children hang in a list from `child` by `next`; `prev` is the elder sibling, or the parent
+ * for the first child, or the node itself for the root. prev NULL: not set. Timers due at the same
+ * instant fire in no promised order.
  */
-#include "core/core.h"
+
 #include "core/plat.h"
 
 /*
@@ -71,7 +73,8 @@ static struct timer *meld_siblings(struct timer *first)
 
 /*
  * Takes t, which is not the root, out of its parent's list, with the heap below it. `prev` is the
- * parent only for a first child; no elder sibling has t as its child, so one comparison tells them apart.
+ * parent only for a first child; no elder sibling has t as its child, so one comparison tells them
+ * apart.
  */
 static void cut(struct timer *t)
 {
@@ -110,7 +113,10 @@ void timer_cancel(struct timer *t)
 	set_now--;
 }
 
-/* An earlier deadline could be moved up in constant time; taking it out first is one path less to get wrong. */
+/*
+ * An earlier deadline could be moved up in constant time; taking it out first is one path less to
+ * get wrong.
+ */
 int timer_set(struct timer *t, uint64_t when, void (*fn)(struct timer *t))
 {
 	timer_cancel(t);
@@ -128,13 +134,16 @@ uint64_t timer_next(void)
 }
 
 /*
- * A timer's function may do with timers what it likes: set and cancel others, set itself, or free the
- * memory that it stands in. So each is off the heap before its function is called, and the heap is
- * looked at anew after it.
+ * A timer's function may do with timers what it likes: set and cancel others, set itself, or free
+ * the memory that it stands in. So each is off the heap before its function is called, and the heap
+ * is looked at anew after it.
  */
 void timer_run(uint64_t now)
 {
-	/* One that sets itself again for now must not keep us here for ever: no more turns than there were timers. */
+	/*
+	 * One that sets itself again for now must not keep us here for ever: no more turns than there
+	 * were timers.
+	 */
 	size_t left = set_now;
 
 	for (; left > 0 && root && root->when <= now; left--) {

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
+#include "core/core.h"
+
 /*
- * Queues of waiting threads, first come first woken. Mutexes, conditions and sockets are made of these.
+ * Queues of waiting threads, first come first woken. Mutexes, conditions and sockets are made of
+ * these.
  *
  * A waiter stands on the stack of the thread that waits, so waiting never allocates. It is on the
- * queue exactly as long as nobody has woken it and it has not given up: whoever takes it off says so in `woken`.
+ * queue exactly as long as nobody has woken it and it has not given up: whoever takes it off says
+ * so in `woken`.
  */
-#include "core/core.h"
+
 #include "core/err.h"
 
 struct waiter {
@@ -47,8 +51,9 @@ int waitq_wait(struct waitq *q, uint64_t deadline)
 }
 
 /*
- * Only makes threads ready: none runs before the caller blocks. So the waiters' stacks and the queue
- * stay as they are for the length of this loop, and who queues up again after waking is not woken twice.
+ * Only makes threads ready: none runs before the caller blocks. So the waiters' stacks and the
+ * queue stay as they are for the length of this loop, and who queues up again after waking is not
+ * woken twice.
  */
 unsigned waitq_wake(struct waitq *q, unsigned max)
 {

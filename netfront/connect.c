@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
+#include "netfront/netfront.h"
+
 /*
  * Bringing an interface up: memory, grants, event channels, and the keys of netif.h.
  *
- * Memory and grants are made once, at nic_open(), before the seal, and kept for ever; rings and event channels are made
- * new at every connection. So a backend that goes away and comes back (a driver reloaded, a restore) finds
- * the same pages under the same references, and nothing has to be granted late.
+ * Memory and grants are made once, at nic_open(), before the seal, and kept for ever; rings and
+ * event channels are made new at every connection. So a backend that goes away and comes back (a
+ * driver reloaded, a restore) finds the same pages under the same references, and nothing has to be
+ * granted late.
  *
- * Keys whose absence means something: IPv4 checksum offload is on unless feature-no-csum-offload says otherwise, IPv6's is off
- * unless feature-ipv6-csum-offload does; without feature-rx-notify the backend assumes that it is never kicked for
- * receive requests. We do not request multicast control: with it the backend would drop every group that we
- * had not listed, and nic.h has no list.
+ * Keys whose absence means something: IPv4 checksum offload is on unless feature-no-csum-offload
+ * says otherwise, IPv6's is off unless feature-ipv6-csum-offload does; without feature-rx-notify
+ * the backend assumes that it is never kicked for receive requests. We do not request multicast
+ * control: with it the backend would drop every group that we had not listed, and nic.h has no
+ * list.
  */
-#include "netfront/netfront.h"
 
 #define FLAT_MTU 1500u      /* the most without scatter-gather: a frame is one page then */
 #define MTU_MIN 68u
@@ -109,7 +112,10 @@ static int make_queues(struct netfront *nic)
 
 /* ---- what the backend offers ---- */
 
-/* How much may have to be copied for one frame, and how often at a time. Once: the pages are granted for good. */
+/*
+ * How much may have to be copied for one frame, and how often at a time. Once: the pages are
+ * granted for good.
+ */
 static void size_bounce(struct netfront *nic)
 {
 	bool large = nic->sg && nic->gso4 && page_unused() >= SMALL;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+#include "netfront/netfront.h"
+
 /*
  * Where a frame's transport header begins, and the checksum in software.
  *
- * netif says "checksum blank" without saying where (csum_blank), while nic.h and virtio name the place. So on receive
- * the headers must be read, once and with every length checked: the sender wrote them. On transmit the place
- * is given, and only a backend without IPv6 offload makes us compute the sum ourselves.
+ * netif says "checksum blank" without saying where (csum_blank), while nic.h and virtio name the
+ * place. So on receive the headers must be read, once and with every length checked: the sender
+ * wrote them. On transmit the place is given, and only a backend without IPv6 offload makes us
+ * compute the sum ourselves.
  */
-#include "netfront/netfront.h"
 
 #define ETH_LEN 14u
 #define ETH_VLAN 0x8100u

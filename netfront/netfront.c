@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * nic.h for Xen, over all queues of an interface. The work is in tx.c and rx.c; bringing up and down in
- * connect.c. Frames go out on the queue that their addresses and ports choose, so that a connection keeps its order, and
- * come in on any.
- *
- * An interface that is not connected, or broken, takes every frame and drops it: carrier is down, and nobody
- * has to handle a new kind of error.
- */
 #include "netfront/netfront.h"
+
+/*
+ * nic.h for Xen, over all queues of an interface. The work is in tx.c and rx.c; bringing up and
+ * down in connect.c. Frames go out on the queue that their addresses and ports choose, so that a
+ * connection keeps its order, and come in on any.
+ *
+ * An interface that is not connected, or broken, takes every frame and drops it: carrier is down,
+ * and nobody has to handle a new kind of error.
+ */
 
 void nic_info(unsigned n, struct nic_info *info)
 {
@@ -73,7 +74,10 @@ void nic_rx_lent(unsigned n, unsigned *lent, unsigned *total)
 	}
 }
 
-/* The queue of a frame: IPv4's addresses and the ports behind a header without options. Anything else spreads as it happens to. */
+/*
+ * The queue of a frame: IPv4's addresses and the ports behind a header without options. Anything
+ * else spreads as it happens to.
+ */
 static unsigned choose(const struct netfront *nic, const struct nic_frag *first)
 {
 	const uint8_t *p = first->base;

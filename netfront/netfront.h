@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef NETFRONT_NETFRONT_H
+#define NETFRONT_NETFRONT_H
+
 /*
  * What the files of netfront/ share: one structure for an interface, one for each of its queues.
  *
- * connect.c brings an interface up and notices when its backend goes; tx.c and rx.c move frames; headers.c finds
- * the transport header; netfront.c is nic.h over all queues. Read xen/io/netif.h for the wire, xen/ring.h for the rings.
+ * connect.c brings an interface up and notices when its backend goes; tx.c and rx.c move frames;
+ * headers.c finds the transport header; netfront.c is nic.h over all queues. Read xen/io/netif.h
+ * for the wire, xen/ring.h for the rings.
  *
- * Everything a backend can reach is granted once: the two ring pages and the receive buffers read-write, the packet arena
- * and the bounce pages read-only. It may change a receive buffer at any time, lent or not.
+ * Everything a backend can reach is granted once: the two ring pages and the receive buffers
+ * read-write, the packet arena and the bounce pages read-only. It may change a receive buffer at
+ * any time, lent or not.
  */
-#ifndef NETFRONT_NETFRONT_H
-#define NETFRONT_NETFRONT_H
 
 #include "core/core.h"
 #include "core/err.h"
@@ -35,7 +38,10 @@ struct netfront_slot {
 	bool out;        /* on the ring: only then may it be answered */
 };
 
-/* A frame that is coming in: it stays here until its last response has come and the caller has room for it. */
+/*
+ * A frame that is coming in: it stays here until its last response has come and the caller has room
+ * for it.
+ */
 struct netfront_incoming {
 	struct nic_buf part[NIC_FRAGS_MAX];
 	unsigned n;
@@ -104,7 +110,9 @@ struct netfront {
 struct netfront *connect_nic(unsigned n); /* panics when it was never opened */
 void connect_nic_service(struct netfront *nic); /* follows the backend's state, if it changed */
 
-/* Marks the interface broken, says why in one line, and lets every frame on its way out come back. */
+/*
+ * Marks the interface broken, says why in one line, and lets every frame on its way out come back.
+ */
 void connect_nic_break(struct netfront *nic, const char *why);
 
 /* ---- tx.c ---- */
@@ -125,8 +133,9 @@ void rx_done(struct netfront_queue *q, unsigned buffer);
 /* ---- headers.c ---- */
 
 /*
- * Finds the TCP or UDP header of an Ethernet frame and sets csum_start, csum_offset and hdr_len. Returns the
- * version of IP, or 0 when there is none, or it is neither, or the headers are not all in the first len bytes.
+ * Finds the TCP or UDP header of an Ethernet frame and sets csum_start, csum_offset and hdr_len.
+ * Returns the version of IP, or 0 when there is none, or it is neither, or the headers are not all
+ * in the first len bytes.
  */
 unsigned headers_find(const uint8_t *frame, uint32_t len, struct nic_offload *off);
 

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
+#include "netfront/netfront.h"
+
 /*
  * Frames in (xen/io/netif.h, "Guest receive", rx-copy).
  *
- * Each position of the ring holds one of our granted pages, and response i is for request i: extra info overlays
- * the id, so the position is what counts, and an id that is there must agree with it. A frame is a chain of
- * responses; it is gathered in q->in, response by response, each copied out of the ring once, so it does not matter
- * whether the backend shows it whole. Nothing is lent before the chain is complete and every part was checked.
+ * Each position of the ring holds one of our granted pages, and response i is for request i: extra
+ * info overlays the id, so the position is what counts, and an id that is there must agree with it.
+ * A frame is a chain of responses; it is gathered in q->in, response by response, each copied out
+ * of the ring once, so it does not matter whether the backend shows it whole. Nothing is lent
+ * before the chain is complete and every part was checked.
  *
- * What is wrong with a frame alone (an error status, headers that make no sense) drops the frame; what is wrong with the
- * protocol (id, offset, length, unknown extra info, too long a chain) breaks the device.
+ * What is wrong with a frame alone (an error status, headers that make no sense) drops the frame;
+ * what is wrong with the protocol (id, offset, length, unknown extra info, too long a chain) breaks
+ * the device.
  */
-#include "netfront/netfront.h"
 
 #define EXTRAS_MAX 4u /* types there are (XEN_NETIF_EXTRA_TYPE_MAX - 1): no chain of them is longer */
 

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
+#include "netfront/netfront.h"
+
 /*
  * Frames out (xen/io/netif.h, "Guest transmit").
  *
- * A fragment in the arena is sent in place, one slot for each page it touches: those pages are granted already. What
- * cannot be sent so is copied into a bounce unit, granted too: more than 18 slots, a fragment outside the arena, a
- * backend without scatter-gather, one that is not trusted (it then sees frames and nothing else), a checksum that it
- * cannot fill in. A frame is done when each of its slots was answered; answers come in any order.
+ * A fragment in the arena is sent in place, one slot for each page it touches: those pages are
+ * granted already. What cannot be sent so is copied into a bounce unit, granted too: more than 18
+ * slots, a fragment outside the arena, a backend without scatter-gather, one that is not trusted
+ * (it then sees frames and nothing else), a checksum that it cannot fill in. A frame is done when
+ * each of its slots was answered; answers come in any order.
  *
- * An answer is an id and a status from the backend. The id must be one that is out, or the device is broken: never index
- * anything with it before that was checked. Slots of extra info are answered with NETIF_RSP_NULL and no id.
+ * An answer is an id and a status from the backend. The id must be one that is out, or the device
+ * is broken: never index anything with it before that was checked. Slots of extra info are answered
+ * with NETIF_RSP_NULL and no id.
  */
-#include "netfront/netfront.h"
 
 #define SLOTS_MAX 18u /* netif.h, XEN_NETIF_NR_SLOTS_MIN: what every backend takes */
 #define ETH_LEN 14u   /* Linux' netback wants at least this much in the first slot, and answers with an error otherwise */
@@ -126,7 +129,10 @@ static bool in_arena(const struct netfront *nic, const struct nic_frag *f)
 	       f->len <= (size_t)(nic->arena + nic->arena_len - at);
 }
 
-/* Appends [offset, offset + len) of consecutive pages whose grants begin at ref. False: more slots than may be. */
+/*
+ * Appends [offset, offset + len) of consecutive pages whose grants begin at ref. False: more slots
+ * than may be.
+ */
 static bool add(struct plan *plan, uint32_t ref, size_t offset, uint32_t len)
 {
 	while (len > 0) {
@@ -182,7 +188,10 @@ static uint8_t byte_at(const struct nic_frag *v, unsigned nv, uint32_t at)
 	return 0;
 }
 
-/* Whether this backend fills in this frame's checksum: csum_blank means TCP or UDP over IPv4, over IPv6 if it says so. */
+/*
+ * Whether this backend fills in this frame's checksum: csum_blank means TCP or UDP over IPv4, over
+ * IPv6 if it says so.
+ */
 static bool backend_sums(const struct netfront *nic, const struct nic_frag *v, unsigned nv)
 {
 	return nic->csum6 || byte_at(v, nv, 12) != 0x86 || byte_at(v, nv, 13) != 0xdd;
@@ -243,7 +252,9 @@ static void put_frame(struct netfront_queue *q, const struct plan *plan, const s
 	q->nic->stats.tx_bytes += plan->total;
 }
 
-/* What must be so about a frame, of nic.h and of netif.h; the flags of its first request in *flags. */
+/*
+ * What must be so about a frame, of nic.h and of netif.h; the flags of its first request in *flags.
+ */
 static bool acceptable(const struct netfront *nic, const struct nic_frag *v, unsigned nv, const struct nic_offload *off,
 		       struct plan *plan)
 {

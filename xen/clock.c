@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Time on Xen: nanoseconds since the host started, from the vCPU's time record and the cycle counter.
- *
- * Reading the record under its version is core/x86/pvclock.c's. Here is what is Xen's: system time counts from the
- * host's start and begins anew on another host, so clock_now() is an offset from the last clock_start() plus what
- * had passed by then, and is held from going back; and the wall clock, whose seconds have a high half.
- */
 #include "core/x86/pvclock.h"
+
+/*
+ * Time on Xen: nanoseconds since the host started, from the vCPU's time record and the cycle
+ * counter.
+ *
+ * Reading the record under its version is core/x86/pvclock.c's. Here is what is Xen's: system time
+ * counts from the host's start and begins anew on another host, so clock_now() is an offset from
+ * the last clock_start() plus what had passed by then, and is held from going back; and the wall
+ * clock, whose seconds have a high half.
+ */
+
 #include "xen/flavour.h"
 
 static uint64_t system_base; /* system time of the last clock_start() */

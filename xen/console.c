@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
+#include "core/core.h"
+
 /*
  * The console: two byte rings in one page (xen/io/console.h), read by xenconsoled in dom0.
  *
  * Output never blocks for a healthy console. When the ring is full the other side is told and given
- * PATIENCE to read; if it has not moved by then it counts as stuck, and what does not fit is dropped and counted
- * until it moves again: a program must not hang on its log. `\n` becomes `\r\n`, because `xl console` puts the
- * terminal into raw mode. The counters of the other side are checked by difference, as everywhere.
+ * PATIENCE to read; if it has not moved by then it counts as stuck, and what does not fit is
+ * dropped and counted until it moves again: a program must not hang on its log. `\n` becomes
+ * `\r\n`, because `xl console` puts the terminal into raw mode. The counters of the other side are
+ * checked by difference, as everywhere.
  */
-#include "core/core.h"
+
 #include "xen/flavour.h"
 
 #define PATIENCE_NS 200000000ull
@@ -44,7 +47,10 @@ void plat_console_flush(void)
 	evtchn_send(ring_port);
 }
 
-/* Free bytes of the output ring. A counter that cannot be true reads as a full ring: a console that is stuck. */
+/*
+ * Free bytes of the output ring. A counter that cannot be true reads as a full ring: a console that
+ * is stuck.
+ */
 static uint32_t room(void)
 {
 	uint32_t used = out - load(&ring->out_cons);

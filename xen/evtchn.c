@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: MIT */
+#include "core/core.h"
+
 /*
  * Event channels, 2-level ABI: 4096 pending bits and 4096 mask bits in the shared info page.
  *
- * Every channel stays masked for ever, so no event is ever delivered as an interrupt. SCHEDOP_poll looks
- * at the pending bits of the ports it is given whatever the masks say; that is our only way to sleep.
+ * Every channel stays masked for ever, so no event is ever delivered as an interrupt. SCHEDOP_poll
+ * looks at the pending bits of the ports it is given whatever the masks say; that is our only way
+ * to sleep.
  *
- * No event is lost, because of this order:
- *  1. a device is polled empty, then armed: its ring says "tell me", and is looked at once more;
- *  2. evtchn_wait() calls SCHEDOP_poll, which returns at once if a listed bit is set;
- *  3. after it we clear the bits, and only then does the caller poll every ring.
- * Work put on a ring before 3 is seen by that polling; an event raised after 3 sets its bit again and ends
- * the next wait. Clearing before step 2 would lose what came between 1 and 2.
+ * No event is lost, because of this order: 1. a device is polled empty, then armed: its ring says
+ * "tell me", and is looked at once more; 2. evtchn_wait() calls SCHEDOP_poll, which returns at once
+ * if a listed bit is set; 3. after it we clear the bits, and only then does the caller poll every
+ * ring. Work put on a ring before 3 is seen by that polling; an event raised after 3 sets its bit
+ * again and ends the next wait. Clearing before step 2 would lose what came between 1 and 2.
  *
- * A port that fires again and again though there is nothing to do is an attack or a bug of the backend
- * (XSA-391, "rogue backends can cause DoS of guests via high frequency events"). It is left off the list for a while that doubles
- * from 1 ms to 64 ms: its bit stays set, so it is heard when it is back, late but not lost.
+ * A port that fires again and again though there is nothing to do is an attack or a bug of the
+ * backend (XSA-391, "rogue backends can cause DoS of guests via high frequency events"). It is left
+ * off the list for a while that doubles from 1 ms to 64 ms: its bit stays set, so it is heard when
+ * it is back, late but not lost.
  */
-#include "core/core.h"
+
 #include "core/err.h"
 #include "xen/flavour.h"
 #include "xen/hypercall.h"
@@ -93,7 +96,10 @@ void evtchn_send(unsigned port)
 	hypercall_event_send(port); /* fails only for a port whose other end is gone: nobody to tell */
 }
 
-/* Clears one pending bit; whether it was set. One locked instruction: Xen sets bits of the same word meanwhile. */
+/*
+ * Clears one pending bit; whether it was set. One locked instruction: Xen sets bits of the same
+ * word meanwhile.
+ */
 static bool take(unsigned port)
 {
 	unsigned long bit = 1ul << (port % 64);
@@ -132,7 +138,10 @@ static unsigned list(unsigned *v, uint64_t *deadline)
 	return n;
 }
 
-/* One SCHEDOP_poll. A refusal may not become a busy loop, nor an endless sleep: then sleep a little without ports. */
+/*
+ * One SCHEDOP_poll. A refusal may not become a busy loop, nor an endless sleep: then sleep a little
+ * without ports.
+ */
 static void sleep(unsigned *v, unsigned n, uint64_t deadline)
 {
 	uint64_t until = deadline == PLAT_FOREVER ? 0 : clock_to_system(deadline);

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
+#include "core/core.h"
+
 /*
  * The grant table, version 1: which pages of ours another domain may reach.
  *
- * Version 1 because every host has it: version 2 can be forbidden (gnttab=max-ver:1). Grants are made by the
- * range and meant to last: rings, packet arena, receive and bounce pages are granted once, before the
- * seal, and never again while packets flow. What a backend can reach is therefore the list in ranges[], and on
- * PVH, where the table itself is out of ring 3's reach after the seal, an exploited guest cannot lengthen it.
+ * Version 1 because every host has it: version 2 can be forbidden (gnttab=max-ver:1). Grants are
+ * made by the range and meant to last: rings, packet arena, receive and bounce pages are granted
+ * once, before the seal, and never again while packets flow. What a backend can reach is therefore
+ * the list in ranges[], and on PVH, where the table itself is out of ring 3's reach after the seal,
+ * an exploited guest cannot lengthen it.
  *
- * Taking a grant back is a race with the backend (XSA-396, CVE-2022-23036): the flags are compared and swapped, and an entry
- * that is still mapped stays as it is. Its whole range is then parked: never reused while anybody holds it, its
- * pages never free again.
+ * Taking a grant back is a race with the backend (XSA-396, CVE-2022-23036): the flags are compared
+ * and swapped, and an entry that is still mapped stays as it is. Its whole range is then parked:
+ * never reused while anybody holds it, its pages never free again.
  */
-#include "core/core.h"
+
 #include "core/err.h"
 #include "xen/flavour.h"
 #include "xen/hypercall.h"
@@ -20,7 +23,9 @@
 #define PER_FRAME (PAGE_SIZE / (unsigned)sizeof(struct grant_entry_v1))
 #define RANGES 192u
 
-/* Consecutive references for consecutive pages. Sorted by first; n == 0 never stands in the list. */
+/*
+ * Consecutive references for consecutive pages. Sorted by first; n == 0 never stands in the list.
+ */
 struct range {
 	uint32_t first, n;
 	const char *base;
@@ -56,7 +61,10 @@ static int grow(uint32_t end)
 	return 0;
 }
 
-/* Ends what can be ended of a range; whether that was all. Entries that were ended before are ended again, harmlessly. */
+/*
+ * Ends what can be ended of a range; whether that was all. Entries that were ended before are ended
+ * again, harmlessly.
+ */
 static bool revoke(const struct range *r)
 {
 	bool all = true;
@@ -82,7 +90,10 @@ static void sweep(void)
 			forget(i);
 }
 
-/* Where in ranges[] a gap of n references is; *first is its start. The end of the list is the gap without end. */
+/*
+ * Where in ranges[] a gap of n references is; *first is its start. The end of the list is the gap
+ * without end.
+ */
 static unsigned gap(uint32_t n, uint32_t *first)
 {
 	unsigned i;
@@ -104,7 +115,10 @@ static void set_all(const struct range *r)
 		flavour_grant_set(r->first + i, r->domid, (uint32_t)flavour_frame(r->base + (size_t)i * PAGE_SIZE), flags);
 }
 
-/* An entry names its frame with 32 bits (16 TiB). Nothing is granted beyond that rather than something else. */
+/*
+ * An entry names its frame with 32 bits (16 TiB). Nothing is granted beyond that rather than
+ * something else.
+ */
 static bool reachable(const char *base, size_t pages)
 {
 	for (size_t i = 0; i < pages; i++)

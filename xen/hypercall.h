@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef XEN_HYPERCALL_H
+#define XEN_HYPERCALL_H
+
 /*
  * Hypercalls, one typed inline for each that pith makes, over one entry: hypercall().
  *
- * PV defines the entry as `syscall`, PVH as a gate call, which before the seal passes anything on and
- * after it only what flavour.h lists; test/fake/xenhost*.c plays Xen. Results are 0 or more, or a negative
- * Xen errno (its own numbers: see xen/errno.h): callers look at the sign, nobody hands them on.
- * Arguments live on the caller's stack: a debug Xen clobbers argument registers, never memory.
+ * PV defines the entry as `syscall`, PVH as a gate call, which before the seal passes anything on
+ * and after it only what flavour.h lists; test/fake/xenhost*.c plays Xen. Results are 0 or more, or
+ * a negative Xen errno (its own numbers: see xen/errno.h): callers look at the sign, nobody hands
+ * them on. Arguments live on the caller's stack: a debug Xen clobbers argument registers, never
+ * memory.
  */
-#ifndef XEN_HYPERCALL_H
-#define XEN_HYPERCALL_H
 
 #include "xen/xen.h"
 
@@ -36,7 +38,10 @@ static inline long hypercall_memory(unsigned cmd, void *arg)
 	return hypercall(__HYPERVISOR_memory_op, cmd, (unsigned long)arg, 0, 0, 0);
 }
 
-/* Sleeps until one of the ports is pending or until system time `until` (0: for ever). Needs no interrupt flag. */
+/*
+ * Sleeps until one of the ports is pending or until system time `until` (0: for ever). Needs no
+ * interrupt flag.
+ */
 static inline long hypercall_poll(unsigned *ports, unsigned n, uint64_t until)
 {
 	struct sched_poll poll = { .nr_ports = n, .timeout = until };

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * plat.h on Xen: the order of start, sleep and end. Each part has its own file: time is clock.c, events
- * evtchn.c, the console console.c; what PV and PVH do differently is behind flavour.h.
- */
 #include "core/core.h"
+
+/*
+ * plat.h on Xen: the order of start, sleep and end. Each part has its own file: time is clock.c,
+ * events evtchn.c, the console console.c; what PV and PVH do differently is behind flavour.h.
+ */
+
 #include "core/err.h"
 #include "core/x86/random.h"
 #include "xen/flavour.h"
@@ -59,7 +61,10 @@ int plat_module(unsigned n, struct plat_range *module)
 	return flavour_module(n, module);
 }
 
-/* The status goes where the toolstack lets us write, data/: `xenstore-read /local/domain/N/data/exit-status` until N is gone. */
+/*
+ * The status goes where the toolstack lets us write, data/: `xenstore-read
+ * /local/domain/N/data/exit-status` until N is gone.
+ */
 static void tell_status(int status)
 {
 	char text[12];

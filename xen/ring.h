@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef XEN_RING_H
+#define XEN_RING_H
+
 /*
  * The frontend's side of a shared ring: our own counters, so that what can go wrong is on the page.
  *
- * The layout is Xen's (io/ring.h, DEFINE_RING_TYPES): four 32-bit counters, padding to 64 bytes, then
- * 2^k slots. The counters run freely and wrap at 2^32, so they are only ever subtracted. Requests and
- * responses share slots: response i may overwrite request i, and nothing earlier.
+ * The layout is Xen's (io/ring.h, DEFINE_RING_TYPES): four 32-bit counters, padding to 64 bytes,
+ * then 2^k slots. The counters run freely and wrap at 2^32, so they are only ever subtracted.
+ * Requests and responses share slots: response i may overwrite request i, and nothing earlier.
  *
  * The backend can write the whole page at any time. So: counters of ours are never read back, each
  * counter of its is read once for each use, and a response is copied out once, then checked, then
- * used (XSA-155). A producer that claims more responses than we made requests breaks the ring for good.
+ * used (XSA-155). A producer that claims more responses than we made requests breaks the ring for
+ * good.
  */
-#ifndef XEN_RING_H
-#define XEN_RING_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -62,7 +64,10 @@ static inline volatile void *ring_slot(const struct ring *r, uint32_t index)
 	return (volatile char *)r->shared + RING_HEADER + (index & (r->slots - 1)) * r->stride;
 }
 
-/* Writes the next request: a whole structure that lives with us, never field by field in the shared page. */
+/*
+ * Writes the next request: a whole structure that lives with us, never field by field in the shared
+ * page.
+ */
 static inline void ring_put(struct ring *r, const void *req, uint32_t len)
 {
 	volatile uint32_t *to = ring_slot(r, r->prod);
@@ -76,8 +81,9 @@ static inline void ring_put(struct ring *r, const void *req, uint32_t len)
 }
 
 /*
- * Shows the backend what was put. Returns whether it wants an event: it does when its req_event lies in what is new. The barrier
- * before the store: requests before their counter. The one after: our counter before we read its wish, as it does the reverse.
+ * Shows the backend what was put. Returns whether it wants an event: it does when its req_event
+ * lies in what is new. The barrier before the store: requests before their counter. The one after:
+ * our counter before we read its wish, as it does the reverse.
  */
 static inline bool ring_push(struct ring *r)
 {
@@ -91,7 +97,10 @@ static inline bool ring_push(struct ring *r)
 	return r->prod - r->shared->req_event < r->prod - old;
 }
 
-/* Responses that can be taken. Sets broken, and says 0 from then on, when they are more than the requests out. */
+/*
+ * Responses that can be taken. Sets broken, and says 0 from then on, when they are more than the
+ * requests out.
+ */
 static inline uint32_t ring_pending(struct ring *r)
 {
 	uint32_t n = r->shared->rsp_prod - r->cons;
@@ -104,7 +113,10 @@ static inline uint32_t ring_pending(struct ring *r)
 	return n;
 }
 
-/* Copies the response `ahead` of the next one out of the shared page, each word once. The caller has seen it pending. */
+/*
+ * Copies the response `ahead` of the next one out of the shared page, each word once. The caller
+ * has seen it pending.
+ */
 static inline void ring_peek(const struct ring *r, uint32_t ahead, void *rsp, uint32_t len)
 {
 	volatile uint32_t *from = ring_slot(r, r->cons + ahead);

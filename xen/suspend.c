@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
+#include "core/core.h"
+
 /*
  * What the toolstack asks of a running guest: control/shutdown and control/sysrq in xenstore.
  *
- * A request is acknowledged by writing "" in a transaction that also read it, so that none is lost in between. The nodes
- * that say what we honour may be missing and read-only; that is normal, and the requests are honoured all the same
- * (docs/misc/xenstore-paths, control/feature-*).
- * The program is told through plat_asked_to_stop() and has LIMIT_NS to end; then it is ended.
+ * A request is acknowledged by writing "" in a transaction that also read it, so that none is lost
+ * in between. The nodes that say what we honour may be missing and read-only; that is normal, and
+ * the requests are honoured all the same (docs/misc/xenstore-paths, control/feature-*). The program
+ * is told through plat_asked_to_stop() and has LIMIT_NS to end; then it is ended.
  *
- * `suspend` is acknowledged and refused here, with a log line: the toolstack's save then runs into its time limit and the guest
- * lives on. The order in which it will be done stands at the end of this file.
+ * `suspend` is acknowledged and refused here, with a log line: the toolstack's save then runs into
+ * its time limit and the guest lives on. The order in which it will be done stands at the end of
+ * this file.
  */
-#include "core/core.h"
+
 #include "core/err.h"
 #include "xen/flavour.h"
 #include "xen/hypercall.h"
@@ -114,8 +117,10 @@ uint64_t suspend_limit(void)
 }
 
 /*
- * Suspend and resume, for issue 4, in this order. Before: every frontend stops submitting; PV writes its P2M where
- * the toolstack looks and canonicalises start_info; SCHEDOP_shutdown(SHUTDOWN_suspend). It returns 1 when cancelled: nothing
- * has changed. It returns 0 elsewhere: flavour_start()'s part that maps shared info, then clock_start(), evtchn_start(),
- * gnttab_resume(), xenstore_resume(), console_start(), then each frontend's reconnect, then plat_random() stirred again.
+ * Suspend and resume, for issue 4, in this order. Before: every frontend stops submitting; PV
+ * writes its P2M where the toolstack looks and canonicalises start_info;
+ * SCHEDOP_shutdown(SHUTDOWN_suspend). It returns 1 when cancelled: nothing has changed. It returns
+ * 0 elsewhere: flavour_start()'s part that maps shared info, then clock_start(), evtchn_start(),
+ * gnttab_resume(), xenstore_resume(), console_start(), then each frontend's reconnect, then
+ * plat_random() stirred again.
  */

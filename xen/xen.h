@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef XEN_XEN_H
+#define XEN_XEN_H
+
 /*
  * The door of the Xen room: events, grants, xenstore and the handshake with a backend, as the two
  * frontends need them. The wire structures are Xen's own public headers, included here and nowhere
  * else; ring counters are ours (xen/ring.h). Read core/plat.h first, then xen/flavour.h for what PV
  * and PVH do differently.
  *
- * Everything happens on one vCPU with every event masked for ever: nothing in here is called back. A
- * port fires only by ending evtchn_wait(). Xen itself and xenstored are trusted with the machine;
+ * Everything happens on one vCPU with every event masked for ever: nothing in here is called back.
+ * A port fires only by ending evtchn_wait(). Xen itself and xenstored are trusted with the machine;
  * backends are not, so what a backend wrote is bounded and checked where it is read.
  */
-#ifndef XEN_XEN_H
-#define XEN_XEN_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,7 +37,10 @@
 #include <xen/io/xenbus.h>
 #include <xen/io/xs_wire.h>
 
-/* ---- clock.c: Xen's system time, in ns since the host started; what SCHEDOP_poll's timeout counts in ---- */
+/*
+ * ---- clock.c: Xen's system time, in ns since the host started; what SCHEDOP_poll's timeout counts
+ * in ----
+ */
 
 void clock_start(void);      /* also after a restore: system time may have jumped, clock_now() goes on */
 uint64_t clock_now(void);    /* ns since the first clock_start(); never goes back */
@@ -54,15 +58,18 @@ void evtchn_close(unsigned port);
 void evtchn_send(unsigned port);
 
 /*
- * Sleeps until clock_now() >= deadline or one of our ports has fired, and takes those events. For plat_wait() alone: who takes
- * an event must poll everything afterwards.
+ * Sleeps until clock_now() >= deadline or one of our ports has fired, and takes those events. For
+ * plat_wait() alone: who takes an event must poll everything afterwards.
  */
 void evtchn_wait(uint64_t deadline);
 
 /* The same for one port; the others keep their events. For the blocking talk with xenstored. */
 void evtchn_wait_for(unsigned port, uint64_t deadline);
 
-/* The port's last event was worth it. A port that keeps firing without this is listened to less often (XSA-391). */
+/*
+ * The port's last event was worth it. A port that keeps firing without this is listened to less
+ * often (XSA-391).
+ */
 void evtchn_worked(unsigned port);
 
 uint64_t evtchn_fired(unsigned port); /* how often it ended a wait */
@@ -73,18 +80,22 @@ void gnttab_start(void);  /* panics when there is no grant table at all */
 void gnttab_resume(void); /* after a restore: every live grant again, under its old number */
 
 /*
- * Lets domid reach `pages` pages at base, for ever or until gnttab_end(). The references are consecutive. Returns the first, or
- * -ERR_NOMEM when the host's limit is reached.
+ * Lets domid reach `pages` pages at base, for ever or until gnttab_end(). The references are
+ * consecutive. Returns the first, or -ERR_NOMEM when the host's limit is reached.
  */
 int gnttab_grant(unsigned domid, const void *base, size_t pages, bool readonly);
 
 /*
- * Takes back what one gnttab_grant() gave. Returns false when domid still maps some of it: then the references are never
- * given to anything else while it does, and the caller must never use or free the pages again (XSA-396).
+ * Takes back what one gnttab_grant() gave. Returns false when domid still maps some of it: then the
+ * references are never given to anything else while it does, and the caller must never use or free
+ * the pages again (XSA-396).
  */
 bool gnttab_end(unsigned ref);
 
-/* n cleared pages that domid can reach, NULL when there are no pages or no references; and the way back, which loses pages that domid holds. */
+/*
+ * n cleared pages that domid can reach, NULL when there are no pages or no references; and the way
+ * back, which loses pages that domid holds.
+ */
 char *gnttab_alloc(unsigned domid, size_t n, bool readonly, int *ref);
 void gnttab_free(char *pages, size_t n, int ref);
 
@@ -96,7 +107,10 @@ unsigned gnttab_parked(void); /* references that somebody would not let go */
 #define XENSTORE_NO_TX 0u
 #define XENSTORE_PATH 192u /* our longest path, with its NUL */
 
-/* Something to be told about. `fired` is set when it changed, and once at the start; whoever looks clears it first. */
+/*
+ * Something to be told about. `fired` is set when it changed, and once at the start; whoever looks
+ * clears it first.
+ */
 struct xenstore_watch {
 	char path[XENSTORE_PATH];
 	unsigned id; /* 0: not set */
@@ -107,7 +121,10 @@ struct xenstore_watch {
 void xenstore_start(struct xenstore_domain_interface *page, unsigned port);
 void xenstore_resume(struct xenstore_domain_interface *page, unsigned port); /* sets every watch again */
 
-/* All of these block the machine until xenstored answered, at most 5 s: -ERR_TIMEDOUT; -ERR_PROTO when it talks nonsense. */
+/*
+ * All of these block the machine until xenstored answered, at most 5 s: -ERR_TIMEDOUT; -ERR_PROTO
+ * when it talks nonsense.
+ */
 int xenstore_read(uint32_t tx, const char *path, char *buf, size_t size); /* NUL-terminated; its length, -ERR_NOENT, -ERR_PERM, -ERR_INVAL: longer than size - 1 or a NUL in it */
 int xenstore_write(uint32_t tx, const char *path, const char *value);
 int xenstore_remove(uint32_t tx, const char *path);
@@ -148,7 +165,10 @@ int xenbus_find(const char *kind, unsigned n, struct xenbus_dev *dev);
 /* Finds the backend, says Initialising and waits until it has published its features. */
 int xenbus_attach(struct xenbus_dev *dev);
 
-/* Writes keys and our state in one transaction: Initialised, or Connected where the backend waits for that (netback). */
+/*
+ * Writes keys and our state in one transaction: Initialised, or Connected where the backend waits
+ * for that (netback).
+ */
 void xenbus_key(struct xenbus_keys *keys, const char *name, unsigned value);
 int xenbus_publish(struct xenbus_dev *dev, const struct xenbus_keys *keys, enum xenbus_state state);
 
@@ -156,12 +176,15 @@ int xenbus_publish(struct xenbus_dev *dev, const struct xenbus_keys *keys, enum 
 void xenbus_forget(struct xenbus_dev *dev, const char *names);
 
 /*
- * How many queues: as many as the command line asks for (xen.queues) and the backend has, at most max. One where it does not ask: one
- * vCPU gains nothing from more by itself. Or -ERR_PROTO.
+ * How many queues: as many as the command line asks for (xen.queues) and the backend has, at most
+ * max. One where it does not ask: one vCPU gains nothing from more by itself. Or -ERR_PROTO.
  */
 int xenbus_queues(struct xenbus_dev *dev, unsigned max);
 
-/* Waits for the backend's Connected. xenbus_ready() then says so for us: after the caller has read the backend's last keys. */
+/*
+ * Waits for the backend's Connected. xenbus_ready() then says so for us: after the caller has read
+ * the backend's last keys.
+ */
 int xenbus_wait_connected(struct xenbus_dev *dev);
 int xenbus_ready(struct xenbus_dev *dev);
 
@@ -175,8 +198,9 @@ void xenbus_close(struct xenbus_dev *dev);
 enum xenbus_state xenbus_other_state(struct xenbus_dev *dev);
 
 /*
- * A number of the backend's, or of our own directory. *value is what stands there, or `missing` where nothing does. Returns 0, or
- * -ERR_PROTO (with a log line) for what is no number or above max.
+ * A number of the backend's, or of our own directory. *value is what stands there, or `missing`
+ * where nothing does. Returns 0, or -ERR_PROTO (with a log line) for what is no number or above
+ * max.
  */
 int xenbus_number(struct xenbus_dev *dev, const char *key, uint64_t max, uint64_t missing, uint64_t *value);
 int xenbus_own_number(struct xenbus_dev *dev, const char *key, uint64_t max, uint64_t missing, uint64_t *value);

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "core/core.h"
+
 /*
  * The handshake with a backend (xen/io/xenbus.h): two directories in xenstore, one state each.
  *
@@ -11,11 +13,12 @@
  *      5 Closing  <-->  5 Closing      either side may begin
  *      6 Closed   <-->  6 Closed       and from here all over again from 1: that is a reconnect
  *
- * A backend may skip InitWait (it has no features then), sit at Connected or Closing from an earlier life of ours, or vanish with
- * its directory, which reads as Closed. Its permissions may lag its state: EACCES is asked again for a while.
- * Every wait is bounded. Numbers come from the backend's domain: they are checked against the caller's bound.
+ * A backend may skip InitWait (it has no features then), sit at Connected or Closing from an
+ * earlier life of ours, or vanish with its directory, which reads as Closed. Its permissions may
+ * lag its state: EACCES is asked again for a while. Every wait is bounded. Numbers come from the
+ * backend's domain: they are checked against the caller's bound.
  */
-#include "core/core.h"
+
 #include "core/err.h"
 #include "xen/flavour.h"
 
@@ -75,7 +78,10 @@ int xenbus_own_text(struct xenbus_dev *dev, const char *key, char *buf, size_t s
 	return xenstore_read(XENSTORE_NO_TX, path, buf, size);
 }
 
-/* What stands in xenstore are decimal digits; anything else that fmt_number() would take is no number here. */
+/*
+ * What stands in xenstore are decimal digits; anything else that fmt_number() would take is no
+ * number here.
+ */
 static int number(const char *dir, const char *key, uint64_t max, uint64_t missing, uint64_t *value)
 {
 	char path[XENSTORE_PATH], text[24];
@@ -138,8 +144,8 @@ static int set_state(struct xenbus_dev *dev, uint32_t tx, enum xenbus_state stat
 }
 
 /*
- * Waits until the backend's state is one of a set (bit n: state n). Returns 0, or -ERR_TIMEDOUT. The watch alone would
- * not do: permissions that come late fire none.
+ * Waits until the backend's state is one of a set (bit n: state n). Returns 0, or -ERR_TIMEDOUT.
+ * The watch alone would not do: permissions that come late fire none.
  */
 static int wait_state(struct xenbus_dev *dev, unsigned set, uint64_t deadline)
 {
@@ -221,7 +227,10 @@ int xenbus_publish(struct xenbus_dev *dev, const struct xenbus_keys *keys, enum 
 {
 	int rc = -ERR_AGAIN;
 
-	/* xenstored refuses a transaction when anybody else wrote meanwhile: the whole of it is done again. */
+	/*
+	 * xenstored refuses a transaction when anybody else wrote meanwhile: the whole of it is done
+	 * again.
+	 */
 	for (int i = 0; i < TX_TRIES && rc == -ERR_AGAIN; i++) {
 		uint32_t tx;
 

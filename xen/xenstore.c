@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The xenstore client: names and values shared with the toolstack and the backends, over two byte rings in
- * one page (xen/io/xs_wire.h).
- *
- * One request is out at a time, and its caller waits for the answer in place; watch events that come in
- * between only set a flag. xenstored is trusted with the machine, but the ring is still read as if it were
- * not: our counters are ours, its counters are checked by difference, a length above XENSTORE_PAYLOAD_MAX ends
- * the conversation for good, and an answer that is not for the request that is out (one that timed out) is dropped.
- * Values are what other domains wrote: they go to the caller with their length checked and no NUL inside.
- */
 #include "core/core.h"
+
+/*
+ * The xenstore client: names and values shared with the toolstack and the backends, over two byte
+ * rings in one page (xen/io/xs_wire.h).
+ *
+ * One request is out at a time, and its caller waits for the answer in place; watch events that
+ * come in between only set a flag. xenstored is trusted with the machine, but the ring is still
+ * read as if it were not: our counters are ours, its counters are checked by difference, a length
+ * above XENSTORE_PAYLOAD_MAX ends the conversation for good, and an answer that is not for the
+ * request that is out (one that timed out) is dropped. Values are what other domains wrote: they go
+ * to the caller with their length checked and no NUL inside.
+ */
+
 #include "core/err.h"
 #include "xen/flavour.h"
 
@@ -146,7 +149,10 @@ static bool take_message(void)
 	return message.have == head + message.head.len && !broken;
 }
 
-/* Takes what has come, up to and including the answer that somebody waits for: that stays in `message`. */
+/*
+ * Takes what has come, up to and including the answer that somebody waits for: that stays in
+ * `message`.
+ */
 static void take_all(void)
 {
 	while (!answered && !broken && take_message()) {
@@ -205,7 +211,8 @@ static int wait_answer(uint64_t deadline)
 }
 
 /*
- * Sends a request and waits for its answer, which is then in message.body with a NUL behind it. Returns the answer's length.
+ * Sends a request and waits for its answer, which is then in message.body with a NUL behind it.
+ * Returns the answer's length.
  */
 static int ask(uint32_t type, uint32_t tx, const struct part *v, unsigned n)
 {

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#include "core/core.h"
+
 /*
  * The first C, in ring 3, on the boot stack: boot information, page tables, then the core.
  *
  * Also home of the stack protector's two names, because its guard must be random before any
  * function that checks it is entered.
  */
-#include "core/core.h"
+
 #include "core/x86/bootinfo.h"
 #include "core/x86/cpu.h"
 #include "core/x86/gate.h"

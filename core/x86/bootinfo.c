@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "core/x86/bootinfo.h"
+
 /*
  * Reads PVH start_info (xen/arch-x86/hvm/start_info.h, versions 0 and 1) and multiboot 1
  * information.
@@ -7,7 +9,6 @@
  * the headers of a hypervisor. Everything is input: copied once, checked, and what does not fit is
  * left out.
  */
-#include "core/x86/bootinfo.h"
 
 #include "core/core.h"
 #include "core/x86/layout.h"

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef CORE_X86_BOOTINFO_H
+#define CORE_X86_BOOTINFO_H
+
 /*
  * What the boot protocol handed over, PVH start_info or multiboot 1, in one shape.
  *
  * Filled before plat_start(). Everything in it was checked: ranges do not wrap or overlap, `ram`
  * leaves out the image, page tables, the boot information itself and the modules.
  */
-#ifndef CORE_X86_BOOTINFO_H
-#define CORE_X86_BOOTINFO_H
 
 #include <stddef.h>
 #include <stdint.h>

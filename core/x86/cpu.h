@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef CORE_X86_CPU_H
+#define CORE_X86_CPU_H
+
 /*
  * The x86 instructions that C has no words for and that ring 3 may use.
  *
  * CPUID traps on some hosts (10,000 cycles): ask once and keep the answer.
  */
-#ifndef CORE_X86_CPU_H
-#define CORE_X86_CPU_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,7 +23,9 @@ static inline struct cpu_id cpu_id(uint32_t leaf, uint32_t sub)
 	return r;
 }
 
-/* cpu_id(), or zeroes when the CPU has no such leaf: Intel's answers with another leaf's bits then. */
+/*
+ * cpu_id(), or zeroes when the CPU has no such leaf: Intel's answers with another leaf's bits then.
+ */
 static inline struct cpu_id cpu_id_checked(uint32_t leaf)
 {
 	if (cpu_id(leaf & 0xc0000000u, 0).eax < leaf)

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "core/x86/gate.h"
+
 /*
  * Ring 3's side of the gate: gate.h in terms of gate_call().
  *
@@ -6,7 +8,6 @@
  * largest leaves that fit, and where the tables have no leaf of that size a spare page becomes the
  * missing table.
  */
-#include "core/x86/gate.h"
 
 #include "core/core.h"
 #include "core/err.h"

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef CORE_X86_GATE_H
+#define CORE_X86_GATE_H
+
 /*
  * The door to the CPU: what only ring 0 can do, asked of it from ring 3.
  *
@@ -6,8 +9,6 @@
  * HVM): an `int3` enters the gate, which checks every argument. xen/pv/ defines the same names by
  * hypercalls. Addresses are one to one: a page is named by its address alone.
  */
-#ifndef CORE_X86_GATE_H
-#define CORE_X86_GATE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef CORE_X86_IO_H
+#define CORE_X86_IO_H
+
 /*
  * Ports and device registers.
  *
  * Device registers are touched by plain `mov` alone: hosts that emulate what touches them know few
- * other instructions, and an unknown one makes them repeat it for ever. So a device register is never
- * behind a C pointer, where the compiler might choose, but always behind these functions.
+ * other instructions, and an unknown one makes them repeat it for ever. So a device register is
+ * never behind a C pointer, where the compiler might choose, but always behind these functions.
  *
  * The "memory" clobbers keep the compiler from moving memory accesses across; the CPU itself does
  * not let a store to a register pass earlier stores to memory, so a doorbell needs no fence.
  * Arguments stand as in an assignment: where to, then what.
  */
-#ifndef CORE_X86_IO_H
-#define CORE_X86_IO_H
 
 #include <stdint.h>
 
@@ -99,7 +100,10 @@ static inline void mmio_write32(uintptr_t addr, uint32_t v)
 	__asm__ volatile("movl %0, (%1)" : : "r"(v), "r"(addr) : "memory");
 }
 
-/* Two halves: registers of 64 bits may be written so (virtio 1.2 §4.1.3.1), and not every host takes them whole. */
+/*
+ * Two halves: registers of 64 bits may be written so (virtio 1.2 §4.1.3.1), and not every host
+ * takes them whole.
+ */
 static inline void mmio_write64(uintptr_t addr, uint64_t v)
 {
 	mmio_write32(addr, (uint32_t)v);

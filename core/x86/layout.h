@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef CORE_X86_LAYOUT_H
+#define CORE_X86_LAYOUT_H
+
 /*
  * Addresses and numbers that the gate, the linker script and the C side of core/x86 share.
  *
  * Plain #defines, because gate.S and link.lds read them too. The gate sits at fixed addresses so
  * that the descriptors of its static tables are constants of the assembler.
  */
-#ifndef CORE_X86_LAYOUT_H
-#define CORE_X86_LAYOUT_H
 
 #define GATE_TEXT 0x100000 /* one page: everything that runs in ring 0 */
 #define GATE_DATA 0x101000 /* one page: IDT, GDT, TSS, port bitmaps */

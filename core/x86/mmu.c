@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "core/x86/mmu.h"
+
 /*
  * Builds the page tables, in ring 3, before they are closed.
  *
@@ -10,7 +12,6 @@
  *
  * Leaf bits are gate.S's: OURS marks what ring 3 may change later by gate_map().
  */
-#include "core/x86/mmu.h"
 
 #include "core/core.h"
 #include "core/err.h"
@@ -117,8 +118,8 @@ static int set(uintptr_t va, uint64_t value)
 }
 
 /*
- * The page that fits at base. Not 1 GiB even where CPUID offers it: a host that shadows these tables
- * may refuse them (seen on one that emulates ring 0: every access faults).
+ * The page that fits at base. Not 1 GiB even where CPUID offers it: a host that shadows these
+ * tables may refuse them (seen on one that emulates ring 0: every access faults).
  */
 static unsigned fitting(uintptr_t base, uintptr_t end)
 {

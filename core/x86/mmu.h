@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef CORE_X86_MMU_H
+#define CORE_X86_MMU_H
+
 /*
  * Building the page tables at boot; afterwards they are the gate's (gate.h).
  */
-#ifndef CORE_X86_MMU_H
-#define CORE_X86_MMU_H
 
 #include <stdint.h>
 

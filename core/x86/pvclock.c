@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: MIT */
+#include "core/x86/pvclock.h"
+
 /*
  * Reads the paravirtual clock (pvclock.h); shared by KVM and Xen.
  *
  * The page is the host's: it may change between any two loads, so a copy counts only when the
- * version was even and the same before and after. A host that never finishes writing is not waited for
- * for ever: after a while the torn copy is used, and the callers' own "never goes back" holds whatever comes.
+ * version was even and the same before and after. A host that never finishes writing is not waited
+ * for for ever: after a while the torn copy is used, and the callers' own "never goes back" holds
+ * whatever comes.
  */
-#include "core/x86/pvclock.h"
 
 #include "core/x86/cpu.h"
 
 #define TRIES 1000
 
-/* Takes a consistent copy of what the arithmetic needs. x86 does not reorder loads: only the compiler is held back. */
+/*
+ * Takes a consistent copy of what the arithmetic needs. x86 does not reorder loads: only the
+ * compiler is held back.
+ */
 static void copy(const volatile struct pvclock_page *page, struct pvclock_page *c)
 {
 	unsigned tries = 0;

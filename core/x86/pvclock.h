@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The paravirtual clock that KVM and Xen share: a page which says how to turn the TSC into nanoseconds.
- *
- * The host rewrites it whenever the relation changes (migration, a new TSC rate), and announces that by an odd version.
- */
 #ifndef CORE_X86_PVCLOCK_H
 #define CORE_X86_PVCLOCK_H
+
+/*
+ * The paravirtual clock that KVM and Xen share: a page which says how to turn the TSC into
+ * nanoseconds.
+ *
+ * The host rewrites it whenever the relation changes (migration, a new TSC rate), and announces
+ * that by an odd version.
+ */
 
 #include <stdbool.h>
 #include <stdint.h>

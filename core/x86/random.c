@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Random numbers: ChaCha20 (RFC 8439) as a generator that erases its key, fed from every source that there is.
- *
- * All state is one key of 256 bits. An answer is the key stream of that key, whose first 32 bytes become the next key before
- * the rest is handed out: who learns the state later cannot compute what was answered before. Input is mixed by xoring 32
- * bytes of it into the key and replacing the key by its own key stream: who does not know the key learns nothing by
- * choosing the input, and who knows it loses it as soon as any one source was not his. So sources need not be
- * trusted, only one of them be good.
- *
- * Nothing is answered before 256 bits were counted. RDSEED counts in full; RDRAND, which may stretch its seed, by half.
- * Every call takes a fresh word from the CPU where it has one, so that two clones of one snapshot go apart.
- */
 #include "core/x86/random.h"
+
+/*
+ * Random numbers: ChaCha20 (RFC 8439) as a generator that erases its key, fed from every source
+ * that there is.
+ *
+ * All state is one key of 256 bits. An answer is the key stream of that key, whose first 32 bytes
+ * become the next key before the rest is handed out: who learns the state later cannot compute what
+ * was answered before. Input is mixed by xoring 32 bytes of it into the key and replacing the key
+ * by its own key stream: who does not know the key learns nothing by choosing the input, and who
+ * knows it loses it as soon as any one source was not his. So sources need not be trusted, only one
+ * of them be good.
+ *
+ * Nothing is answered before 256 bits were counted. RDSEED counts in full; RDRAND, which may
+ * stretch its seed, by half. Every call takes a fresh word from the CPU where it has one, so that
+ * two clones of one snapshot go apart.
+ */
 
 #include "core/err.h"
 #include "core/x86/cpu.h"
@@ -134,7 +138,10 @@ static bool offers(bool seed)
 	return seed ? has_seed : has_rand;
 }
 
-/* Mixes in up to n words of one generator. What repeats or is all ones is mixed in, but does not count. */
+/*
+ * Mixes in up to n words of one generator. What repeats or is all ones is mixed in, but does not
+ * count.
+ */
 static void mix_words(bool seed, unsigned n, unsigned worth)
 {
 	uint64_t v[CPU_WORDS];

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef CORE_X86_RANDOM_H
+#define CORE_X86_RANDOM_H
+
 /*
  * The random generator that platforms build plat_random() on. See random.c.
  */
-#ifndef CORE_X86_RANDOM_H
-#define CORE_X86_RANDOM_H
 
 #include <stdbool.h>
 #include <stddef.h>

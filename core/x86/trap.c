@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "core/core.h"
+
 /*
  * Exceptions, as ring 3 sees them: registers, a backtrace with function names, and the end.
  *
@@ -7,7 +9,7 @@
  * therefore the first thing that is done is to copy and to tell the gate so, and the second fault
  * prints one line and ends the machine. When even that faults, the gate's own counter ends it.
  */
-#include "core/core.h"
+
 #include "core/plat.h"
 #include "core/x86/gate.h"
 #include "core/x86/layout.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "blkcopy.h"
+
 /*
  * blkcopy: fills a disk with a pattern and reads it back, or copies a disk, and checks every byte.
  *
@@ -8,7 +10,6 @@
  * The pattern destroys what was on DISK; a copy leaves DISK alone and destroys what was on DISK2.
  * Read blkcopy.h first.
  */
-#include "blkcopy.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -114,8 +115,8 @@ static int explain(const struct disk *d, bool writes)
 }
 
 /*
- * Opens a disk and finds its size.
- * Opened for writing only where it is written: a disk that is read-only can still be checked and copied from.
+ * Opens a disk and finds its size. Opened for writing only where it is written: a disk that is
+ * read-only can still be checked and copied from.
  */
 static int disk_open(struct disk *d, const char *name, bool writes, uint64_t *size)
 {
@@ -159,7 +160,10 @@ static int phase(const char *name, struct pass *p)
 	return 0;
 }
 
-/* Writes, reads in the same order, and once more in the other: a cache that answers by luck is found out. */
+/*
+ * Writes, reads in the same order, and once more in the other: a cache that answers by luck is
+ * found out.
+ */
 static int run_pattern(struct pass *p, bool check)
 {
 	p->kind = PASS_WRITE;

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef BLKCOPY_H
+#define BLKCOPY_H
+
 /*
  * blkcopy writes a pattern on a disk, or copies one disk to another, and checks every byte of it.
  *
@@ -6,8 +9,6 @@
  * pattern.c says what must stand at each offset. A disk is a file like any other: on a pith image
  * /dev/blk0, on a host a device or an ordinary file.
  */
-#ifndef BLKCOPY_H
-#define BLKCOPY_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+#include "blkcopy.h"
+
 /*
  * One pass over the disk with many requests in flight.
  *
  * Each of `depth` threads has one buffer and one request: it takes the next block, moves it, checks
- * it. A thread blocks inside pread() or pwrite(), which is when the others run: on a single CPU this
- * is all the concurrency that a disk can use. The first to fail stops everybody. Read blkcopy.h first.
+ * it. A thread blocks inside pread() or pwrite(), which is when the others run: on a single CPU
+ * this is all the concurrency that a disk can use. The first to fail stops everybody. Read
+ * blkcopy.h first.
  */
-#include "blkcopy.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -119,7 +121,10 @@ static bool take(struct crew *c, uint64_t *block)
 	return ok;
 }
 
-/* Each thread adds up by itself and hands its sum in at the end. One that fails hands in nothing: there is no checksum then. */
+/*
+ * Each thread adds up by itself and hands its sum in at the end. One that fails hands in nothing:
+ * there is no checksum then.
+ */
 static int work_on(struct crew *c, char *a, char *b)
 {
 	struct pass *p = c->pass;
@@ -181,7 +186,9 @@ int pass_run(struct pass *p)
 		fail(&crew, p->to ? p->to : p->from, 0, "no memory for a thread");
 	while (n)
 		pthread_join(threads[--n], NULL);
-	/* A write is done when it is on stable storage: the flush belongs to the time that is measured. */
+	/*
+	 * A write is done when it is on stable storage: the flush belongs to the time that is measured.
+	 */
 	if (!crew.failed && (p->kind == PASS_WRITE || p->kind == PASS_COPY) && fsync(p->to->fd))
 		fail(&crew, p->to, 0, strerror(errno));
 	p->seconds = now() - p->seconds;

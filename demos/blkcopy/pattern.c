@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
+#include "blkcopy.h"
+
 /*
  * What must stand at each offset of the disk, and in which order it is visited.
  *
  * Every 8 bytes are a hash of their own offset and the seed: a block that lands in the wrong place,
  * or one left over from an earlier run, cannot look right. Read blkcopy.h first.
  */
-#include "blkcopy.h"
 
 #include <string.h>
 
-/* A bijection of 64 bits in which every input bit moves about half of the output bits (the finaliser of splitmix64). */
+/*
+ * A bijection of 64 bits in which every input bit moves about half of the output bits (the
+ * finaliser of splitmix64).
+ */
 static uint64_t mix(uint64_t x)
 {
 	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;

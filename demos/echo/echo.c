@@ -70,7 +70,10 @@ static struct peer *peer_new(int fd, int kind)
 	return p;
 }
 
-/* With no descriptor or memory left, the connections that wait to be accepted would keep epoll_wait() from ever sleeping. */
+/*
+ * With no descriptor or memory left, the connections that wait to be accepted would keep
+ * epoll_wait() from ever sleeping.
+ */
 static void pause_listeners(bool on)
 {
 	unsigned i;
@@ -198,7 +201,10 @@ static void accept_one(struct peer *listener)
 		close(fd);
 }
 
-/* What waits for room has its own branch; a connection that failed meanwhile has nobody to write to. */
+/*
+ * What waits for room has its own branch; a connection that failed meanwhile has nobody to write
+ * to.
+ */
 static void handle(struct peer *p, uint32_t events)
 {
 	int rc = 0;
@@ -241,7 +247,10 @@ static int serve(int family, int type, uint16_t port)
 	return 0;
 }
 
-/* The tick is for a signal that comes between the look at `stop` and the wait, and for listeners that pause. */
+/*
+ * The tick is for a signal that comes between the look at `stop` and the wait, and for listeners
+ * that pause.
+ */
 static void loop(void)
 {
 	struct epoll_event ev[EVENTS];

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+
 /*
  * The smallest program: says hello, and with what it was started.
  *
  * It is also what boot time and image size are measured with, so it asks for nothing but printf.
- * argv[0] is not printed: it is a path on a host and a name in an image, and both shall print the same.
+ * argv[0] is not printed: it is a path on a host and a name in an image, and both shall print the
+ * same.
  */
-#include <stdio.h>
 
 int main(int argc, char **argv)
 {

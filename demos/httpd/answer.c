@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+#include "httpd.h"
+
 /*
  * From a request to the pieces of its response.
  *
  * A GET of a small file that is kept ready is one piece, found by its path and queued as it is. All
  * else takes the long way: conditions, ranges, other pages, errors. Read httpd.h and file.c first.
  */
-#include "httpd.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -98,7 +99,10 @@ static void respond_page(struct job *j, int status, const char *type, const char
 	respond(j, status, head, body);
 }
 
-/* A page for people who meet it in a browser. It names nothing of the request: what came from outside is not sent back. */
+/*
+ * A page for people who meet it in a browser. It names nothing of the request: what came from
+ * outside is not sent back.
+ */
 static void respond_error(struct job *j, int status, const char *fields)
 {
 	struct blob *body = blob_new(256);
@@ -110,7 +114,10 @@ static void respond_error(struct job *j, int status, const char *fields)
 
 /* ---- files ---- */
 
-/* A file that is kept, or its head alone; the connection field goes between the head and its empty line. */
+/*
+ * A file that is kept, or its head alone; the connection field goes between the head and its empty
+ * line.
+ */
 static void respond_kept(struct job *j, const struct file *f)
 {
 	struct blob *b = f->reply;
@@ -193,7 +200,9 @@ static void respond_file(struct job *j, struct file *f)
 		close(f->fd);
 }
 
-/* The same target with a slash: as it came, so that nothing needs to be encoded. The query is lost. */
+/*
+ * The same target with a slash: as it came, so that nothing needs to be encoded. The query is lost.
+ */
 static void respond_moved(struct job *j)
 {
 	const struct str t = j->r->target;
@@ -243,7 +252,10 @@ static void respond_directory(struct job *j, struct str path)
 		respond_error(j, status == 301 ? 404 : status, "");
 }
 
-/* The order says who wins: what is made here, then folders, then files. A path that path.c refuses never gets this far. */
+/*
+ * The order says who wins: what is made here, then folders, then files. A path that path.c refuses
+ * never gets this far.
+ */
 static void respond_path(struct job *j)
 {
 	struct str path;

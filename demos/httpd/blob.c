@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#include "httpd.h"
+
 /*
  * Bytes that several may point at.
  *
- * A response that is kept ready may be on its way to many slow readers when the file changes: each of
- * them holds a reference, and the old bytes live for as long as somebody is reading them. Read httpd.h first.
+ * A response that is kept ready may be on its way to many slow readers when the file changes: each
+ * of them holds a reference, and the old bytes live for as long as somebody is reading them. Read
+ * httpd.h first.
  */
-#include "httpd.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#include "httpd.h"
+
 /*
  * Request bodies: nothing here wants one, but the next request begins where it ends.
  *
  * It is skipped up to BODY_MAX bytes, with chunk headers and trailers read as strictly as a head
- * (RFC 9112 section 7.1): a server that finds another end than its neighbour lets requests be smuggled.
+ * (RFC 9112 section 7.1): a server that finds another end than its neighbour lets requests be
+ * smuggled.
  */
-#include "httpd.h"
 
 #include <string.h>
 
@@ -115,7 +117,9 @@ static int skip_chunks(struct body *b, const char *p, size_t len, size_t *used)
 		if (b->state < 0)
 			return b->state;
 	}
-	/* Extensions and trailers count too: without that a body of nothing but them would never end. */
+	/*
+	 * Extensions and trailers count too: without that a body of nothing but them would never end.
+	 */
 	*used = i;
 	b->total += i;
 	return b->total > 2 * BODY_MAX ? -413 : b->state == END;

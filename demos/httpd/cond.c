@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
+#include "httpd.h"
+
 /*
  * Conditional and partial requests (RFC 9110 sections 13 and 14).
  *
  * Entity tags here are strong: they are made of size and time of a file. A field that makes no
  * sense is ignored where the RFC says so. Read httpd.h first.
  */
-#include "httpd.h"
 
 #include <string.h>
 
-/* Whether a list of entity tags names etag, or is "*". A weak tag counts in a weak comparison only. */
+/*
+ * Whether a list of entity tags names etag, or is "*". A weak tag counts in a weak comparison only.
+ */
 static bool names_tag(struct str list, const char *etag, bool weak)
 {
 	struct str tag;
@@ -26,8 +29,8 @@ static bool names_tag(struct str list, const char *etag, bool weak)
 }
 
 /*
- * The order is that of RFC 9110 section 13.2.2: what says "only if it is still what I know" goes before what says
- * "only if it is new to me", and a tag before a date.
+ * The order is that of RFC 9110 section 13.2.2: what says "only if it is still what I know" goes
+ * before what says "only if it is new to me", and a tag before a date.
  */
 int cond_check(const struct request *r, const char *etag, time_t mtime)
 {
@@ -67,7 +70,10 @@ static size_t number(struct str s, uint64_t *n)
 	return i;
 }
 
-/* What goes wrong in syntax is 200: the field is ignored. So are several ranges, as section 14.2 allows. */
+/*
+ * What goes wrong in syntax is 200: the field is ignored. So are several ranges, as section 14.2
+ * allows.
+ */
 int cond_range(struct str v, uint64_t size, uint64_t *first, uint64_t *last)
 {
 	size_t n;

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
+#include "httpd.h"
+
 /*
  * The life of a connection: read, answer, write; wait for what is missing; end in good order.
  *
- * When something has come it is read into a buffer that all connections share, behind what was left over
- * before. As many requests as there are in it are answered into a list that all share too, and that list is
- * written at once. What then remains, half a request or what a slow peer did not take, moves into memory
- * of the connection. While a peer does not take its answers nothing more is read from it. Read httpd.h first.
+ * When something has come it is read into a buffer that all connections share, behind what was left
+ * over before. As many requests as there are in it are answered into a list that all share too, and
+ * that list is written at once. What then remains, half a request or what a slow peer did not take,
+ * moves into memory of the connection. While a peer does not take its answers nothing more is read
+ * from it. Read httpd.h first.
  */
-#include "httpd.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -17,15 +19,17 @@
 #include <unistd.h>
 
 /*
- * How long, and for how many bytes, we listen to a peer that we have nothing more to say to. Both are bounds on what a
- * peer can make us do after it was refused; a well-behaved one has read its answer long before.
+ * How long, and for how many bytes, we listen to a peer that we have nothing more to say to. Both
+ * are bounds on what a peer can make us do after it was refused; a well-behaved one has read its
+ * answer long before.
  */
 #define LINGER_MS 2000
 #define LINGER_BYTES 262144
 
 /*
- * One of each is enough: a connection uses them from the moment it is woken until run() returns, and nothing in
- * between lets another one run. `output` is empty whenever no connection is being served.
+ * One of each is enough: a connection uses them from the moment it is woken until run() returns,
+ * and nothing in between lets another one run. `output` is empty whenever no connection is being
+ * served.
  */
 static char input[HEAD_MAX];
 static struct out output = { .file = -1 };
@@ -40,8 +44,9 @@ void conn_start(struct conn *c, int fd)
 }
 
 /*
- * Any state may end here, at any time: everything that a connection can hold is let go. The struct itself lives until
- * the batch of events is over (server.c), so callers may still look at its state.
+ * Any state may end here, at any time: everything that a connection can hold is let go. The struct
+ * itself lives until the batch of events is over (server.c), so callers may still look at its
+ * state.
  */
 void conn_close(struct conn *c)
 {
@@ -55,7 +60,10 @@ void conn_close(struct conn *c)
 	server_forget(c);
 }
 
-/* Closing such a connection loses nothing that anybody has asked for (RFC 9112 section 9.5 lets us do it at any time). */
+/*
+ * Closing such a connection loses nothing that anybody has asked for (RFC 9112 section 9.5 lets us
+ * do it at any time).
+ */
 bool conn_idle(const struct conn *c)
 {
 	return c->state == CONN_READ && !c->held_len && !c->head;
@@ -88,7 +96,10 @@ static size_t begin_body(struct conn *c, struct out *o, const struct request *r,
 		refuse(c, o, r, 413);
 		return len;
 	}
-	/* The final answer goes out instead of 100 (Continue); whether the body then comes is open: no way to go on. */
+	/*
+	 * The final answer goes out instead of 100 (Continue); whether the body then comes is open: no
+	 * way to go on.
+	 */
 	if (r->expect) {
 		last = *r;
 		last.keep = false;
@@ -108,8 +119,8 @@ static size_t begin_body(struct conn *c, struct out *o, const struct request *r,
 }
 
 /*
- * The head was kept as bytes, so it is read once more: cheaper than a copy of every field, since bodies are rare, and what
- * the fields point at is then there for as long as the answer needs it.
+ * The head was kept as bytes, so it is read once more: cheaper than a copy of every field, since
+ * bodies are rare, and what the fields point at is then there for as long as the answer needs it.
  */
 static size_t skip_body(struct conn *c, struct out *o, const char *p, size_t n)
 {
@@ -129,7 +140,10 @@ static size_t skip_body(struct conn *c, struct out *o, const char *p, size_t n)
 	return used;
 }
 
-/* Uses up what stands at the front of the input. Returns how many bytes that was; 0 when more must come. */
+/*
+ * Uses up what stands at the front of the input. Returns how many bytes that was; 0 when more must
+ * come.
+ */
 static size_t step(struct conn *c, struct out *o, const char *p, size_t n)
 {
 	const struct request *r;
@@ -155,8 +169,8 @@ static size_t step(struct conn *c, struct out *o, const char *p, size_t n)
 }
 
 /*
- * Answers what is there, in order, until input or room runs out: with room gone, writing comes first. A request after
- * one that ends the connection is not looked at (RFC 9112 section 9.6).
+ * Answers what is there, in order, until input or room runs out: with room gone, writing comes
+ * first. A request after one that ends the connection is not looked at (RFC 9112 section 9.6).
  */
 static size_t take(struct conn *c, struct out *o, const char *p, size_t n)
 {
@@ -173,7 +187,10 @@ static size_t take(struct conn *c, struct out *o, const char *p, size_t n)
 
 /* ---- what remains ---- */
 
-/* Keeps the n bytes at p, which lie in `input`. Returns 0, or -1 when there is no memory: c is then closed. */
+/*
+ * Keeps the n bytes at p, which lie in `input`. Returns 0, or -1 when there is no memory: c is then
+ * closed.
+ */
 static int hold(struct conn *c, const char *p, size_t n)
 {
 	char *held = n ? realloc(c->held, n) : NULL;
@@ -191,7 +208,10 @@ static int hold(struct conn *c, const char *p, size_t n)
 	return 0;
 }
 
-/* All is answered: wait for the rest of a request, or for the next. A deadline that runs is not put off by more bytes. */
+/*
+ * All is answered: wait for the rest of a request, or for the next. A deadline that runs is not put
+ * off by more bytes.
+ */
 static void wait_for_input(struct conn *c, const char *p, size_t n)
 {
 	if ((n || c->held) && hold(c, p, n))
@@ -224,8 +244,9 @@ static void wait_for_output(struct conn *c, struct out *o, const char *p, size_t
 }
 
 /*
- * All that was to be said is said. With input unread, close() would send a reset that may destroy our
- * last words before the peer reads them (RFC 9112 section 9.6): close our half, and read on for a while.
+ * All that was to be said is said. With input unread, close() would send a reset that may destroy
+ * our last words before the peer reads them (RFC 9112 section 9.6): close our half, and read on for
+ * a while.
  */
 static void finish(struct conn *c, size_t unread)
 {
@@ -244,8 +265,9 @@ static void finish(struct conn *c, size_t unread)
 }
 
 /*
- * Answers what is there and writes it; then decides what to wait for. A batch ends when the output is full or the
- * input used up; a peer that pipelines more than fits is served in several rounds, and stops us by not reading.
+ * Answers what is there and writes it; then decides what to wait for. A batch ends when the output
+ * is full or the input used up; a peer that pipelines more than fits is served in several rounds,
+ * and stops us by not reading.
  */
 static void run(struct conn *c, const char *p, size_t n)
 {
@@ -273,8 +295,8 @@ static void run(struct conn *c, const char *p, size_t n)
 /* ---- events ---- */
 
 /*
- * One read for each event: what it leaves in the socket, the level-triggered epoll tells again. So a peer that sends
- * without end has one buffer a round, as everybody else.
+ * One read for each event: what it leaves in the socket, the level-triggered epoll tells again. So
+ * a peer that sends without end has one buffer a round, as everybody else.
  */
 static void on_readable(struct conn *c)
 {
@@ -293,8 +315,8 @@ static void on_readable(struct conn *c)
 }
 
 /*
- * While output waits, no input is read; so what is left over from before may hold whole requests, for which no event
- * will come. They are answered now.
+ * While output waits, no input is read; so what is left over from before may hold whole requests,
+ * for which no event will come. They are answered now.
  */
 static void on_writable(struct conn *c)
 {
@@ -323,7 +345,10 @@ static void on_writable(struct conn *c)
 	run(c, input, n);
 }
 
-/* What is read here has come too late and is thrown away; only the end of the stream matters, or the bound. */
+/*
+ * What is read here has come too late and is thrown away; only the end of the stream matters, or
+ * the bound.
+ */
 static void on_lingering(struct conn *c)
 {
 	ssize_t n = read(c->fd, input, sizeof input);
@@ -355,8 +380,8 @@ void conn_event(struct conn *c, uint32_t events)
 }
 
 /*
- * 408 goes to who has begun a request (RFC 9110 section 15.5.9). Between requests an end without a word is the better
- * one: an answer could be taken for that of a request which is just being sent.
+ * 408 goes to who has begun a request (RFC 9110 section 15.5.9). Between requests an end without a
+ * word is the better one: an answer could be taken for that of a request which is just being sent.
  */
 void conn_expire(struct conn *c)
 {

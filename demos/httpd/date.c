@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+#include "httpd.h"
+
 /*
  * Dates as HTTP has them (RFC 9110 section 5.6.7): one format is written, three are read.
  *
  * Written out by hand, since strftime() and its kin follow the locale. Read httpd.h first.
  */
-#include "httpd.h"
 
 #include <string.h>
 
@@ -43,7 +44,10 @@ void date_format(char buf[DATE_LEN + 1], time_t t)
 	memcpy(p, " GMT", 5);
 }
 
-/* Days from 1970-01-01 to a day of the Gregorian calendar, counted from a year that begins in March. */
+/*
+ * Days from 1970-01-01 to a day of the Gregorian calendar, counted from a year that begins in
+ * March.
+ */
 static int64_t days_since_epoch(int year, int month, int day)
 {
 	int y = month > 2 ? year : year - 1;
@@ -83,8 +87,8 @@ static int century(int year)
 }
 
 /*
- * The three formats differ in length and in where the comma stands, so no more than that is looked at to tell them
- * apart. The weekday is not checked: it says nothing that the date does not.
+ * The three formats differ in length and in where the comma stands, so no more than that is looked
+ * at to tell them apart. The weekday is not checked: it says nothing that the date does not.
  */
 bool date_parse(struct str s, time_t *t)
 {

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+#include "httpd.h"
+
 /*
  * Finds files, and keeps the responses of small ones ready: head, date and body in one piece.
  *
- * A file that is kept is looked at again once a second, when the first request of that second comes:
- * then the date is set, and what changed on disk is read again. In between, a request costs a look
- * into a table. Larger files are opened for each request and sent by sendfile(). Read httpd.h first.
+ * A file that is kept is looked at again once a second, when the first request of that second
+ * comes: then the date is set, and what changed on disk is read again. In between, a request costs
+ * a look into a table. Larger files are opened for each request and sent by sendfile(). Read
+ * httpd.h first.
  */
-#include "httpd.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +26,10 @@
 static struct file slots[SLOTS + WAYS - 1];
 static size_t kept; /* bytes of all replies */
 
-/* Everything that can say no is compared first, and the bytes of the path last: a hash of 32 bits is no proof. */
+/*
+ * Everything that can say no is compared first, and the bytes of the path last: a hash of 32 bits
+ * is no proof.
+ */
 struct file *file_ready(struct str path, uint32_t hash)
 {
 	struct file *f = &slots[hash % SLOTS];
@@ -72,7 +77,10 @@ static struct file *make_room(uint32_t hash)
 	return oldest;
 }
 
-/* By the ending, as everybody does. What is not on the list is sent as bytes, which no browser will run. */
+/*
+ * By the ending, as everybody does. What is not on the list is sent as bytes, which no browser will
+ * run.
+ */
 static const char *type_of(struct str path)
 {
 	static const char types[][2][32] = {
@@ -96,8 +104,9 @@ static const char *type_of(struct str path)
 }
 
 /*
- * The tag is strong (RFC 9110 section 8.8.1): size and time of a file that is kept or opened here, now. A change within
- * one second that keeps the size would have the same one; unchanged() deals with that for what we keep.
+ * The tag is strong (RFC 9110 section 8.8.1): size and time of a file that is kept or opened here,
+ * now. A change within one second that keeps the size would have the same one; unchanged() deals
+ * with that for what we keep.
  */
 static void describe(struct file *f, struct str path, const struct stat *st)
 {
@@ -135,7 +144,10 @@ struct blob *file_head(const struct file *f)
 	return make_head(f, &date_at);
 }
 
-/* Reads the whole file behind its head. Returns false when it could not be done: the file is then sent from the disk. */
+/*
+ * Reads the whole file behind its head. Returns false when it could not be done: the file is then
+ * sent from the disk.
+ */
 static bool fill(struct file *f, int fd)
 {
 	struct blob *b = make_head(f, &f->date_at);
@@ -158,7 +170,10 @@ static bool fill(struct file *f, int fd)
 	return true;
 }
 
-/* Only small files, and only so many: the machine may have no more than a few MiB. What does not fit is served from the disk. */
+/*
+ * Only small files, and only so many: the machine may have no more than a few MiB. What does not
+ * fit is served from the disk.
+ */
 static bool keep(struct file *f, struct str path, uint32_t hash, int fd)
 {
 	struct file *slot;
@@ -182,7 +197,10 @@ static bool keep(struct file *f, struct str path, uint32_t hash, int fd)
 	return true;
 }
 
-/* Sets the date of a reply that is otherwise as it was; in a copy when somebody is still being sent the old one. */
+/*
+ * Sets the date of a reply that is otherwise as it was; in a copy when somebody is still being sent
+ * the old one.
+ */
 static void set_date(struct file *f)
 {
 	struct blob *b = f->reply, *copy;
@@ -202,7 +220,10 @@ static void set_date(struct file *f)
 	memcpy(b->data + f->date_at, date, strlen(date));
 }
 
-/* Whether a kept file is what is on disk. Within two seconds of a change another could have the same time. */
+/*
+ * Whether a kept file is what is on disk. Within two seconds of a change another could have the
+ * same time.
+ */
 static bool unchanged(const struct file *f, const struct stat *st)
 {
 	time_t now = time(NULL);
@@ -210,7 +231,10 @@ static bool unchanged(const struct file *f, const struct stat *st)
 	return f->mtime == st->st_mtime && f->size == (uint64_t)st->st_size && (now > f->mtime + 2 || now < f->mtime);
 }
 
-/* What the client may know: that it is not there, not allowed, or not possible now. The rest is our fault: 500. */
+/*
+ * What the client may know: that it is not there, not allowed, or not possible now. The rest is our
+ * fault: 500.
+ */
 static int status_of(int error)
 {
 	switch (error) {
@@ -271,7 +295,9 @@ int file_find(struct str path, struct file **f)
 	struct stat st;
 	int rc = 200, n = snprintf(name, sizeof name, "%s%.*s", config.root, (int)path.len, path.p);
 
-	/* A path that was decoded ends here; the fast path has seen only those that need no decoding. */
+	/*
+	 * A path that was decoded ends here; the fast path has seen only those that need no decoding.
+	 */
 	if (old && old->checked == server_second)
 		return *f = old, 200;
 	if (n < 0 || (size_t)n >= sizeof name)

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef HTTPD_H
+#define HTTPD_H
+
 /*
  * httpd: a small web server for static files, in one thread around one epoll.
  *
- * A connection that waits costs a struct conn and nothing else: input is read into one buffer that all
- * share, output is a list of pieces that point at memory which is there anyway. Only what is left over (half
- * a request, a reader that is slow) is kept in memory of the connection. The usual request, GET of
- * a small file, costs one read(), one write() and no allocation: file.c keeps whole responses ready.
+ * A connection that waits costs a struct conn and nothing else: input is read into one buffer that
+ * all share, output is a list of pieces that point at memory which is there anyway. Only what is
+ * left over (half a request, a reader that is slow) is kept in memory of the connection. The usual
+ * request, GET of a small file, costs one read(), one write() and no allocation: file.c keeps whole
+ * responses ready.
  *
  *   main.c     options                     server.c   the loop: accept, events, timeouts, stop
  *   conn.c     one connection's life       out.c      what is still to be written
@@ -16,8 +20,6 @@
  *
  * Read conn.c first, then answer.c.
  */
-#ifndef HTTPD_H
-#define HTTPD_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -43,7 +45,10 @@ struct config {
 };
 extern struct config config;
 
-/* Prints a line; 1 is standard output, 2 standard error. Without stdio, which an image that serves files does not need. */
+/*
+ * Prints a line; 1 is standard output, 2 standard error. Without stdio, which an image that serves
+ * files does not need.
+ */
 void main_say(int fd, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* ---- blob.c ---- */
@@ -131,8 +136,9 @@ struct request {
 };
 
 /*
- * Returns the length of the head, 0 when its end has not come yet, or -STATUS of a head that no server should
- * serve; *r then is the part before that. *r is valid until the next call, and for as long as the bytes at p stay.
+ * Returns the length of the head, 0 when its end has not come yet, or -STATUS of a head that no
+ * server should serve; *r then is the part before that. *r is valid until the next call, and for as
+ * long as the bytes at p stay.
  */
 int parse_head(const char *p, size_t len, const struct request **r);
 
@@ -145,8 +151,9 @@ bool parse_member(struct str *list, struct str *member);
 /* ---- path.c ---- */
 
 /*
- * The path that a target names, decoded, query cut off, in static memory that the next call uses again.
- * Returns 200, or the status for a path that cannot be: nothing that passes leads out of the root.
+ * The path that a target names, decoded, query cut off, in static memory that the next call uses
+ * again. Returns 200, or the status for a path that cannot be: nothing that passes leads out of the
+ * root.
  */
 int path_decode(struct str target, struct str *path);
 
@@ -161,7 +168,10 @@ struct body {
 
 void body_start(struct body *b, const struct request *r);
 
-/* Skips body in p; *used says how much. Returns 1 at the end of the body, 0 when more must come, or -STATUS. */
+/*
+ * Skips body in p; *used says how much. Returns 1 at the end of the body, 0 when more must come, or
+ * -STATUS.
+ */
 int body_skip(struct body *b, const char *p, size_t len, size_t *used);
 
 /* ---- file.c ---- */
@@ -184,7 +194,10 @@ struct file {
 /* Finds a file that is kept ready and fresh; NULL otherwise. The fast path. */
 struct file *file_ready(struct str path, uint32_t hash);
 
-/* Finds a file by its decoded path. Returns 200, or the status to be answered with. *f is valid until the next call. */
+/*
+ * Finds a file by its decoded path. Returns 200, or the status to be answered with. *f is valid
+ * until the next call.
+ */
 int file_find(struct str path, struct file **f);
 
 /* The whole head of a 200 for it; and the fields that describe it, for a head of another kind. */
@@ -302,7 +315,10 @@ void proc_read(struct proc *p);
 /* Reads a small file whole, as far as it fits; "" when it is not there. */
 void proc_text(const char *name, char *buf, size_t size);
 
-/* The next line `name number` of a text, which it takes apart; the name fit for a metric. False at the end. */
+/*
+ * The next line `name number` of a text, which it takes apart; the name fit for a metric. False at
+ * the end.
+ */
 bool proc_next(char **text, const char **name, uint64_t *value);
 
 struct blob *status_json(void);

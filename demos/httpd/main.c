@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#include "httpd.h"
+
 /*
  * httpd: options, then the loop. Read httpd.h first.
  *
- * What it prints and serves is the same on a host and in an image; only where the documents are by default
- * differs: ./www where there is one, else, in an image, the root of its archive. On a host the
- * root of the file system is never served by accident.
+ * What it prints and serves is the same on a host and in an image; only where the documents are by
+ * default differs: ./www where there is one, else, in an image, the root of its archive. On a host
+ * the root of the file system is never served by accident.
  */
-#include "httpd.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -108,7 +109,9 @@ static int long_option(const char *word, const char **value)
 	return 0;
 }
 
-/* -p80, -p 80 or --port=80: what getopt_long() would do, which brings all of stdio into an image. */
+/*
+ * -p80, -p 80 or --port=80: what getopt_long() would do, which brings all of stdio into an image.
+ */
 static void read_options(char **argv)
 {
 	const char *value;

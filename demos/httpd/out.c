@@ -2,8 +2,9 @@
 /*
  * What is still to be written to a connection.
  *
- * Responses are queued as pieces of memory and leave with one write() for a whole batch of pipelined
- * requests. A file that is too large to keep in memory goes last, by sendfile(). Read httpd.h first.
+ * Responses are queued as pieces of memory and leave with one write() for a whole batch of
+ * pipelined requests. A file that is too large to keep in memory goes last, by sendfile(). Read
+ * httpd.h first.
  */
 #define _GNU_SOURCE
 #include "httpd.h"
@@ -24,13 +25,19 @@ void out_init(struct out *o)
 	o->file_left = 0;
 }
 
-/* Room for the next answer, and a bound on what one peer can have us queue: beyond OUT_BYTES it is written first. */
+/*
+ * Room for the next answer, and a bound on what one peer can have us queue: beyond OUT_BYTES it is
+ * written first.
+ */
 bool out_room(const struct out *o)
 {
 	return o->count + 4 <= OUT_PIECES && o->bytes < OUT_BYTES && o->file < 0;
 }
 
-/* The bytes are not copied. A blob stays until the last piece of it is gone; static text stays for ever. */
+/*
+ * The bytes are not copied. A blob stays until the last piece of it is gone; static text stays for
+ * ever.
+ */
 void out_add(struct out *o, struct blob *b, const char *base, size_t len)
 {
 	struct piece *p = &o->piece[o->count++];
@@ -98,7 +105,9 @@ static ssize_t write_pieces(struct out *o, int fd)
 	return sendmsg(fd, &m, MSG_MORE);
 }
 
-/* EINTR counts as full: the event comes again at once, and there is one way less through the code. */
+/*
+ * EINTR counts as full: the event comes again at once, and there is one way less through the code.
+ */
 static enum out_result failed(void)
 {
 	return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? OUT_LATER : OUT_FAILED;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+#include "httpd.h"
+
 /*
  * The page of numbers: one self-contained document, for a screen as for a phone, light and dark.
  *
- * The numbers of this moment stand in it as JSON, and its script puts them in place; from then on it
- * fetches /status.json once a second. Attributes stand in single quotes so that the text can be read here. The names from
- * /proc are harmless (proc.c), and the script sets text only, never markup. Read status.c first.
+ * The numbers of this moment stand in it as JSON, and its script puts them in place; from then on
+ * it fetches /status.json once a second. Attributes stand in single quotes so that the text can be
+ * read here. The names from /proc are harmless (proc.c), and the script sets text only, never
+ * markup. Read status.c first.
  */
-#include "httpd.h"
 
 /* Up to the JSON: style, and what stands where. */
 static const char before[] =

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+#include "httpd.h"
+
 /*
  * Reads the head of a request (RFC 9112 sections 2 to 5), in one pass from left to right.
  *
- * What is ambiguous is refused, not repaired, since another server on the way may have read it another way: bare CR or
- * LF, folded lines, white space before the colon, two lengths. A head that is not complete is read
- * again from its start when more has come: how it was cut into packets can make no difference.
+ * What is ambiguous is refused, not repaired, since another server on the way may have read it
+ * another way: bare CR or LF, folded lines, white space before the colon, two lengths. A head that
+ * is not complete is read again from its start when more has come: how it was cut into packets can
+ * make no difference.
  */
-#include "httpd.h"
 
 #include <string.h>
 #include <strings.h>
@@ -110,8 +112,8 @@ static struct str run(struct cursor *c, unsigned char kind)
 }
 
 /*
- * CR and LF. Returns 1, 0 when more must come, or -400.
- * RFC 9112 section 2.2 would let us take a bare LF for a line end. We do not: a server in front of us may not have.
+ * CR and LF. Returns 1, 0 when more must come, or -400. RFC 9112 section 2.2 would let us take a
+ * bare LF for a line end. We do not: a server in front of us may not have.
  */
 static int line_end(struct cursor *c)
 {
@@ -154,8 +156,8 @@ static int read_method(struct cursor *c, struct request *r)
 }
 
 /*
- * The hash is made in the same pass: most targets are the path of a file that is kept ready. Which form the target
- * has (RFC 9112 section 3.2) is path.c's business.
+ * The hash is made in the same pass: most targets are the path of a file that is kept ready. Which
+ * form the target has (RFC 9112 section 3.2) is path.c's business.
  */
 static int read_target(struct cursor *c, struct request *r)
 {
@@ -243,8 +245,8 @@ static int read_host(struct request *r, struct str v)
 }
 
 /*
- * RFC 9112 section 6.3: two lengths, even equal ones in a list, may be refused, and then nobody can read them differently. 18
- * digits fit into 64 bits.
+ * RFC 9112 section 6.3: two lengths, even equal ones in a list, may be refused, and then nobody can
+ * read them differently. 18 digits fit into 64 bits.
  */
 static int read_length(struct request *r, struct str v)
 {
@@ -278,8 +280,8 @@ static int read_coding(struct request *r, struct str v)
 }
 
 /*
- * RFC 9112 section 9.3: close wins, wherever it stands; keep-alive matters to HTTP/1.0 only. Other names are ignored:
- * no field that they could speak of is passed on by us.
+ * RFC 9112 section 9.3: close wins, wherever it stands; keep-alive matters to HTTP/1.0 only. Other
+ * names are ignored: no field that they could speak of is passed on by us.
  */
 static int read_connection(struct request *r, struct str v)
 {
@@ -385,7 +387,10 @@ static int read_head(struct cursor *c, struct request *r)
 	return rc;
 }
 
-/* Clients repeat themselves: a head of the same bytes has the same meaning. Text of the last simple one. */
+/*
+ * Clients repeat themselves: a head of the same bytes has the same meaning. Text of the last simple
+ * one.
+ */
 static struct request current;
 static char last[LAST_MAX];
 static size_t last_len;

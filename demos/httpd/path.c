@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+#include "httpd.h"
+
 /*
  * From the target of a request to a path below the document root.
  *
  * Decoded once, then checked, then used as it is: no later step decodes again, so that nothing can
  * turn into a dot, a slash or a NUL after the check. Read httpd.h first.
  */
-#include "httpd.h"
 
 #include <string.h>
 
@@ -17,7 +18,9 @@ static int hex(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Cuts "http://host" off an absolute-form target (RFC 9112 section 3.2.2), and the query off any. */
+/*
+ * Cuts "http://host" off an absolute-form target (RFC 9112 section 3.2.2), and the query off any.
+ */
 static struct str path_part(struct str t)
 {
 	const char *q;
@@ -38,9 +41,9 @@ static struct str path_part(struct str t)
 }
 
 /*
- * Percent-decodes s into buf. Returns its length, or -STATUS.
- * RFC 3986 section 2.1. Escapes that are none are refused, and so is NUL, at which the C library would stop reading
- * while the check has gone on.
+ * Percent-decodes s into buf. Returns its length, or -STATUS. RFC 3986 section 2.1. Escapes that
+ * are none are refused, and so is NUL, at which the C library would stop reading while the check
+ * has gone on.
  */
 static int decode(struct str s, char *buf, size_t size)
 {
@@ -65,8 +68,9 @@ static int decode(struct str s, char *buf, size_t size)
 }
 
 /*
- * Where the root is the root of an image, devices and server_counters live below it: they are no documents. (A
- * device would be refused anyway, not being a regular file; the files of /proc are regular.)
+ * Where the root is the root of an image, devices and server_counters live below it: they are no
+ * documents. (A device would be refused anyway, not being a regular file; the files of /proc are
+ * regular.)
  */
 static bool special(const char *p, size_t len)
 {

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+#include "httpd.h"
+
 /*
  * What the machine says of itself, in files under /proc.
  *
  * /proc/uptime, /proc/meminfo and /proc/net/dev have Linux's form; /proc/pith (key: value) and
- * /proc/boot (name, microseconds), /proc/net/lwip (name, number) exist on pith images only. Each may be missing: the numbers then are 0.
- * Names end up in a page and in JSON, so only harmless characters pass. Read httpd.h first.
+ * /proc/boot (name, microseconds), /proc/net/lwip (name, number) exist on pith images only. Each
+ * may be missing: the numbers then are 0. Names end up in a page and in JSON, so only harmless
+ * characters pass. Read httpd.h first.
  */
-#include "httpd.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -86,7 +88,10 @@ static void read_pith(struct proc *p, char *text)
 	}
 }
 
-/* Each line says when a phase ended, counted from the first instruction: what a phase took is the difference. */
+/*
+ * Each line says when a phase ended, counted from the first instruction: what a phase took is the
+ * difference.
+ */
 static void read_boot(struct proc *p, char *text)
 {
 	uint64_t at, before = 0;
@@ -129,7 +134,10 @@ static void read_memory(struct proc *p, char *text)
 	}
 }
 
-/* "  eth0: rx_bytes packets errs drop fifo frame compressed multicast tx_bytes packets ..." after two lines of headings. */
+/*
+ * "  eth0: rx_bytes packets errs drop fifo frame compressed multicast tx_bytes packets ..." after
+ * two lines of headings.
+ */
 static void read_net(struct proc *p, char *text)
 {
 	uint64_t v[10];

@@ -2,8 +2,9 @@
 /*
  * The loop: one epoll for listeners and connections, one clock reading for each batch of events.
  *
- * Interest changes only when a peer is slow to read, so a request costs no epoll_ctl(). A connection
- * that was closed is freed at the end of the batch: its event may still stand in the list. Read httpd.h first.
+ * Interest changes only when a peer is slow to read, so a request costs no epoll_ctl(). A
+ * connection that was closed is freed at the end of the batch: its event may still stand in the
+ * list. Read httpd.h first.
  */
 #define _GNU_SOURCE
 #include "httpd.h"
@@ -42,7 +43,10 @@ static int64_t next_tick, stop_at;
 static char date[64];        /* the Date field */
 static volatile sig_atomic_t stop;
 
-/* All that is safe in a handler. The loop looks at it after at most a tick, at once where the signal ends epoll_wait(). */
+/*
+ * All that is safe in a handler. The loop looks at it after at most a tick, at once where the
+ * signal ends epoll_wait().
+ */
 static void on_signal(int sig)
 {
 	(void)sig;
@@ -91,8 +95,8 @@ static void pause_listeners(bool on)
 }
 
 /*
- * A socket for each family. One for both would do on some systems, but not on those that were told to keep them
- * apart, and addresses of IPv4 clients would look like IPv6.
+ * A socket for each family. One for both would do on some systems, but not on those that were told
+ * to keep them apart, and addresses of IPv4 clients would look like IPv6.
  */
 static int listen_on(int family)
 {
@@ -118,7 +122,10 @@ static int listen_on(int family)
 	return 0;
 }
 
-/* The connection that has been idle for the longest makes room; if all are busy, the new one is told so. */
+/*
+ * The connection that has been idle for the longest makes room; if all are busy, the new one is
+ * told so.
+ */
 static bool make_room(int fd)
 {
 	static const char full[] = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n"
@@ -165,8 +172,8 @@ static int adopt(int fd)
 }
 
 /*
- * Several at once, since connections come in bursts; but not without bound, or a flood of them would keep those that are
- * there from being served.
+ * Several at once, since connections come in bursts; but not without bound, or a flood of them
+ * would keep those that are there from being served.
  */
 static void accept_some(struct listener *l)
 {
@@ -175,7 +182,10 @@ static void accept_some(struct listener *l)
 	for (i = 0; i < ACCEPTS; i++) {
 		fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK);
 		if (fd < 0) {
-			/* Level-triggered, the connection that waits would wake us at once: look again at the next tick. */
+			/*
+			 * Level-triggered, the connection that waits would wake us at once: look again at the
+			 * next tick.
+			 */
 			if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
 				pause_listeners(true);
 			return;
@@ -196,8 +206,8 @@ void server_watch(struct conn *c, uint32_t events)
 }
 
 /*
- * Called by conn_close(). An event for it may be later in the batch that is being handled: so the memory stays for now, and
- * conn_event() finds a connection that is dead.
+ * Called by conn_close(). An event for it may be later in the batch that is being handled: so the
+ * memory stays for now, and conn_event() finds a connection that is dead.
  */
 void server_forget(struct conn *c)
 {
@@ -234,8 +244,8 @@ static void expire_all(void)
 }
 
 /*
- * From now on: nobody new, no idle connections, `Connection: close` in every answer. Who is being served has
- * STOP_MS.
+ * From now on: nobody new, no idle connections, `Connection: close` in every answer. Who is being
+ * served has STOP_MS.
  */
 static void begin_stop(void)
 {
@@ -285,8 +295,8 @@ int server_run(void)
 	int i, n;
 
 	/*
-	 * The wait is never longer than a tick: deadlines are looked at then, and a signal that came just before the wait is
-	 * seen.
+	 * The wait is never longer than a tick: deadlines are looked at then, and a signal that came
+	 * just before the wait is seen.
 	 */
 	while (!server_stopping || (server_counters.open && server_ms < stop_at)) {
 		n = epoll_wait(epoll_fd, ev, EVENTS, TICK_MS);
@@ -299,8 +309,8 @@ int server_run(void)
 			handle(&ev[i]);
 		if (server_ms >= next_tick) {
 			/*
-			 * A look at every connection, once a second, costs less than an ordered list of deadlines that every request
-			 * would have to maintain.
+			 * A look at every connection, once a second, costs less than an ordered list of
+			 * deadlines that every request would have to maintain.
 			 */
 			next_tick = server_ms + TICK_MS;
 			pause_listeners(false);

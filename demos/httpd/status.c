@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+#include "httpd.h"
+
 /*
  * The numbers, as JSON for the page and as metrics for Prometheus (text format 0.0.4).
  *
  * Names of metrics are part of what others build on: add, do not rename. Read httpd.h first.
  */
-#include "httpd.h"
-
 
 typedef unsigned long long ull; /* for %llu */
 
@@ -55,7 +55,10 @@ static struct blob *json_net(struct blob *b, const struct proc *p)
 	return blob_add(b, "]");
 }
 
-/* Read anew each time: a page that asks once a second costs five small files, which on an image are made in memory. */
+/*
+ * Read anew each time: a page that asks once a second costs five small files, which on an image are
+ * made in memory.
+ */
 struct blob *status_json(void)
 {
 	struct proc p;
@@ -143,7 +146,10 @@ static struct blob *metrics_net(struct blob *b, const struct proc *p)
 	return b;
 }
 
-/* Counters of an image's network stack, whatever there are. Some only grow, but the file does not say which: all are gauges. */
+/*
+ * Counters of an image's network stack, whatever there are. Some only grow, but the file does not
+ * say which: all are gauges.
+ */
 static struct blob *metrics_stack(struct blob *b)
 {
 	static char text[8192];

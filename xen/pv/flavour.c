@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * flavour.h for PV: what start_info says, the shared info, the grant table. Page tables are mmu.c's.
- *
- * Memory as the builder leaves it, and we take it over, from 0: [free] image, boot modules, frame list, start_info, xenstore and
- * console pages, page tables, stack [our page tables, free]. The two pages of the VGA hole that layout.h gives to the gate
- * are RAM here and kept for trap.S.
- */
 #include "core/core.h"
+
+/*
+ * flavour.h for PV: what start_info says, the shared info, the grant table. Page tables are
+ * mmu.c's.
+ *
+ * Memory as the builder leaves it, and we take it over, from 0: [free] image, boot modules, frame
+ * list, start_info, xenstore and console pages, page tables, stack [our page tables, free]. The two
+ * pages of the VGA hole that layout.h gives to the gate are RAM here and kept for trap.S.
+ */
+
 #include "core/err.h"
 #include "core/x86/gate.h"
 #include "core/x86/layout.h"
@@ -85,7 +88,10 @@ bool flavour_grant_set(unsigned ref, unsigned domid, uint32_t frame, unsigned fl
 	volatile struct grant_entry_v1 *e = &flavour_grant_table()[ref];
 	uint16_t was = e->flags;
 
-	/* grant_table.h, "Invalidating an unused GTF_permit_access entry": only while nobody reads or writes. */
+	/*
+	 * grant_table.h, "Invalidating an unused GTF_permit_access entry": only while nobody reads or
+	 * writes.
+	 */
 	do {
 		if (was & (GTF_reading | GTF_writing))
 			return false;

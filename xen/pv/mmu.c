@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: MIT */
+#include "core/core.h"
+
 /*
  * Page tables of a PV guest, and the memory half of gate.h by hypercalls.
  *
- * Entries hold machine frames; page tables are mapped read-only, and only Xen writes them, after checking. The builder mapped the
- * image and some 512 KiB more, readable, writable and executable; here the rest of memory is added and every page gets
- * its rights: text executable and read-only, nothing else executable, page 0 absent. A PTE that is not present is 0, never
- * a frame without its present bit: that would make Xen shadow or kill the guest (L1TF, pv-l1tf).
+ * Entries hold machine frames; page tables are mapped read-only, and only Xen writes them, after
+ * checking. The builder mapped the image and some 512 KiB more, readable, writable and executable;
+ * here the rest of memory is added and every page gets its rights: text executable and read-only,
+ * nothing else executable, page 0 absent. A PTE that is not present is 0, never a frame without its
+ * present bit: that would make Xen shadow or kill the guest (L1TF, pv-l1tf).
  *
- * This keeps a program from breaking W^X by accident and an attacker from doing it by a write; it cannot keep one who
- * runs code of his choice from asking Xen for another mapping: on PV there is no ring below ours to refuse it.
+ * This keeps a program from breaking W^X by accident and an attacker from doing it by a write; it
+ * cannot keep one who runs code of his choice from asking Xen for another mapping: on PV there is
+ * no ring below ours to refuse it.
  */
-#include "core/core.h"
+
 #include "core/err.h"
 #include "core/x86/gate.h"
 #include "xen/hypercall.h"
@@ -47,7 +51,9 @@ void *mmu_address(uint64_t frame)
 
 /* ---- entries ---- */
 
-/* The entry for addr in a table of a level (4: the root), NULL where a table above it is missing. */
+/*
+ * The entry for addr in a table of a level (4: the root), NULL where a table above it is missing.
+ */
 static uint64_t *entry(uintptr_t addr, unsigned level)
 {
 	uint64_t *table = (uint64_t *)pv_info->pt_base;
@@ -82,7 +88,10 @@ static uint64_t pte(uintptr_t addr, unsigned perm)
 	       (perm & GATE_EXEC ? 0 : PTE_NX);
 }
 
-/* Hangs a page of entries into the tables, with those above it. Xen takes it only when nobody can write it. */
+/*
+ * Hangs a page of entries into the tables, with those above it. Xen takes it only when nobody can
+ * write it.
+ */
 static void hang(uintptr_t addr, unsigned level, uintptr_t page)
 {
 	struct mmu_update u = { .val = mmu_frame(page) * PAGE_SIZE | PTE_TABLE };
@@ -169,7 +178,10 @@ uintptr_t mmu_start(uintptr_t free)
 	while (end < memory_end && mapped(end))
 		end += PAGE_SIZE;
 	protect(end);
-	/* The builder maps whole tables, or what is left of one is filled here; then one table after the other. */
+	/*
+	 * The builder maps whole tables, or what is left of one is filled here; then one table after
+	 * the other.
+	 */
 	for (; end < memory_end && end % LARGE; end += PAGE_SIZE) {
 		struct mmu_update u = { .ptr = machine(entry(end, 1)), .val = pte(end, GATE_READ | GATE_WRITE) };
 

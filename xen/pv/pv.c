@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The first C of a PV guest, on the boot stack, and its exceptions: a trap table for Xen, and a GDT with the selectors that the rest
- * of core/x86 knows.
- */
 #include "core/core.h"
+
+/*
+ * The first C of a PV guest, on the boot stack, and its exceptions: a trap table for Xen, and a GDT
+ * with the selectors that the rest of core/x86 knows.
+ */
+
 #include "core/x86/cpu.h"
 #include "core/x86/gate.h"
 #include "core/x86/layout.h"
@@ -23,7 +25,10 @@ struct shared_info *pv_shared_info;
 
 uintptr_t pv_builder_end;
 
-/* Selectors 0x2b and 0x33, with which trap.c resumes. Xen takes a GDT only in pages that are not writable. */
+/*
+ * Selectors 0x2b and 0x33, with which trap.c resumes. Xen takes a GDT only in pages that are not
+ * writable.
+ */
 static uint64_t gdt[PAGE_SIZE / 8] __attribute__((aligned(PAGE_SIZE))) = {
 	[GATE_UDS / 8] = 0x00cff3000000ffffull,
 	[GATE_UCS / 8] = 0x00affb000000ffffull,

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef XEN_PV_PV_H
+#define XEN_PV_PV_H
+
 /*
  * Between the files of xen/pv/: page tables by hypercall, and what the domain builder left.
  */
-#ifndef XEN_PV_PV_H
-#define XEN_PV_PV_H
 
 #include <stdint.h>
 
@@ -17,12 +18,14 @@ extern uintptr_t pv_builder_end; /* where what the builder put ends: its stack c
 void pv_exceptions(void);
 
 /*
- * Maps all of memory one to one, each part with its rights, and no page 0. free is where the builder's own pages end; what is free
- * after the new page tables were taken comes back.
+ * Maps all of memory one to one, each part with its rights, and no page 0. free is where the
+ * builder's own pages end; what is free after the new page tables were taken comes back.
  */
 uintptr_t mmu_start(uintptr_t free);
 
-/* The machine frame of a page of ours, and the other way: the address of a machine frame of ours. */
+/*
+ * The machine frame of a page of ours, and the other way: the address of a machine frame of ours.
+ */
 uint64_t mmu_frame(uintptr_t addr);
 void *mmu_address(uint64_t frame);
 
