@@ -20,6 +20,7 @@
 #include "libc-glue/lwip/segs.h"
 #include "lwip/ip.h"
 #include "lwip/prot/tcp.h"
+#include "lwip/stats.h"
 
 #define PORT_FIRST 32768u
 #define PORT_COUNT 28232u /* to 60999: below lwIP's and IANA's ephemeral ports, as on Linux */
@@ -84,15 +85,34 @@ static void empty_into(struct tcp_pcb **from, struct tcp_pcb **to)
 	}
 }
 
-/* Each PCB of lwIP's lists back to its bucket. */
+/* It owes an ACK or a FIN, which the fast timer sends: lwIP delays the one, and the other waits for memory. */
+static bool owes(const struct tcp_pcb *pcb)
+{
+	return pcb->flags & (TF_ACK_DELAY | TF_ACK_NOW | TF_CLOSEPEND);
+}
+
+static void touch(struct bucket *b)
+{
+	if (b->touched)
+		return;
+	b->touched = true;
+	b->next_touched = touched;
+	touched = b;
+}
+
+/* Each PCB of lwIP's lists back to its bucket. Who still owes something after the fast timer is looked at by the next one. */
 static void scatter(void)
 {
 	struct tcp_pcb *pcb;
+	struct bucket *b;
 
 	gathered = false;
 	while ((pcb = tcp_active_pcbs) != NULL) {
 		tcp_active_pcbs = pcb->next;
-		push(&find(&pcb->remote_ip, pcb->remote_port, pcb->local_port)->active, pcb);
+		b = find(&pcb->remote_ip, pcb->remote_port, pcb->local_port);
+		push(&b->active, pcb);
+		if (owes(pcb))
+			touch(b);
 	}
 	while ((pcb = tcp_tw_pcbs) != NULL) {
 		tcp_tw_pcbs = pcb->next;
@@ -143,18 +163,9 @@ void conns_gather(void)
 	gathered = true;
 }
 
-static void touch(struct bucket *b)
-{
-	if (b->touched)
-		return;
-	b->touched = true;
-	b->next_touched = touched;
-	touched = b;
-}
-
 void conns_touch(const struct tcp_pcb *pcb)
 {
-	if (pcb->flags & (TF_ACK_DELAY | TF_ACK_NOW | TF_CLOSEPEND))
+	if (owes(pcb))
 		touch(find(&pcb->remote_ip, pcb->remote_port, pcb->local_port));
 }
 
@@ -181,6 +192,28 @@ static void reopen(const struct tcp_hdr *hdr)
 	}
 }
 
+/* lwIP reads the length of an option even where the kind was the last byte: one byte past the header, and perhaps past the buffer. */
+static bool options_end(const struct pbuf *p, const struct tcp_hdr *hdr)
+{
+	const uint8_t *o = (const uint8_t *)(hdr + 1);
+	unsigned len = TCPH_HDRLEN_BYTES(hdr), i = 0;
+
+	if (len < TCP_HLEN || len > p->len)
+		return true; /* lwIP looks at that itself */
+	len -= TCP_HLEN;
+	if (len == LWIP_TCP_OPT_LEN_TS_OUT && o[0] == LWIP_TCP_OPT_NOP && o[1] == LWIP_TCP_OPT_NOP && o[2] == LWIP_TCP_OPT_TS)
+		return true; /* what nearly all have */
+	while (i < len && o[i] != LWIP_TCP_OPT_EOL) {
+		if (o[i] == LWIP_TCP_OPT_NOP)
+			i++;
+		else if (i + 1 == len || o[i + 1] < 2)
+			return false;
+		else
+			i += o[i + 1];
+	}
+	return true;
+}
+
 /* Stands where ip4_input() and ip6_input() call tcp_input(), see hooks.h. */
 void conns_input(struct pbuf *p, struct netif *in)
 {
@@ -191,6 +224,11 @@ void conns_input(struct pbuf *p, struct netif *in)
 		tcp_input(p, in); /* counts and drops it */
 		return;
 	}
+	if (!options_end(p, hdr)) {
+		TCP_STATS_INC(tcp.opterr);
+		pbuf_free(p);
+		return;
+	}
 	mount(find(ip_current_src_addr(), lwip_ntohs(hdr->src), lwip_ntohs(hdr->dest)));
 	if (tcp_tw_pcbs && (TCPH_FLAGS(hdr) & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN)
 		reopen(hdr);
@@ -199,7 +237,7 @@ void conns_input(struct pbuf *p, struct netif *in)
 	pcb = tcp_active_pcbs;
 	if (!pcb)
 		return;
-	if (pcb->flags & (TF_ACK_DELAY | TF_ACK_NOW | TF_CLOSEPEND))
+	if (owes(pcb))
 		touch(mounted);
 	segs_after_input(pcb);
 }

@@ -136,6 +136,21 @@ static bool is_fragment(const struct eth_hdr *eth, const struct pbuf *p)
 	return eth->type == PP_HTONS(ETHTYPE_IP) && p->len >= IP_HLEN && (IPH_OFFSET(ip) & PP_HTONS(IP_OFFMASK | IP_MF));
 }
 
+/* lwIP looks at headers before it looks at lengths: what cannot hold one does not get that far. */
+static bool is_long_enough(u16_t type, const struct pbuf *p)
+{
+	switch (type) {
+	case PP_HTONS(ETHTYPE_IP):
+		return p->len >= IP_HLEN;
+	case PP_HTONS(ETHTYPE_IPV6):
+		return p->len >= IP6_HLEN;
+	case PP_HTONS(ETHTYPE_ARP):
+		return p->len >= SIZEOF_ETHARP_HDR;
+	default:
+		return false;
+	}
+}
+
 static void input(struct netdev *d, const struct eth_hdr *eth, struct pbuf *p, const struct nic_offload *off)
 {
 	struct netif *netif = &d->netif;
@@ -144,6 +159,10 @@ static void input(struct netdev *d, const struct eth_hdr *eth, struct pbuf *p, c
 		netif->chksum_flags &= (u16_t)~CHECK_TRANSPORT;
 	else
 		netif->chksum_flags |= CHECK_TRANSPORT;
+	if (!is_long_enough(eth->type, p)) {
+		pbuf_free(p);
+		return;
+	}
 	p->if_idx = netif_get_index(netif);
 	switch (eth->type) {
 	case PP_HTONS(ETHTYPE_IP):
@@ -152,12 +171,9 @@ static void input(struct netdev *d, const struct eth_hdr *eth, struct pbuf *p, c
 	case PP_HTONS(ETHTYPE_IPV6):
 		ip6_input(p, netif);
 		break;
-	case PP_HTONS(ETHTYPE_ARP):
+	default:
 		d->hop = 0;
 		etharp_input(p, netif);
-		break;
-	default:
-		pbuf_free(p);
 	}
 }
 
