@@ -99,9 +99,16 @@ bool intr_glance(struct intr_glance *g)
 	return true;
 }
 
-uint64_t intr_glance_nap(const struct intr_glance *g)
+/*
+ * Shortens one wait for each time that somebody has asked: who asks once and never again must not keep
+ * the machine awake for ever.
+ */
+uint64_t intr_glance_nap(struct intr_glance *g)
 {
-	return g->wanted && g->wakes != intr_wakes ? g->next : PLAT_FOREVER;
+	if (!g->wanted || g->wakes == intr_wakes)
+		return PLAT_FOREVER;
+	g->wanted = false;
+	return g->next;
 }
 
 void intr_nap(uint64_t when)

@@ -76,10 +76,10 @@ struct intr_glance {
 	uint64_t every;
 	uint64_t next;  /* not before */
 	unsigned wakes; /* intr_wakes when it was last done */
-	bool wanted;    /* somebody asks at all */
+	bool wanted;    /* somebody has asked since the last nap */
 };
 bool intr_glance(struct intr_glance *g); /* look now? */
-uint64_t intr_glance_nap(const struct intr_glance *g);
+uint64_t intr_glance_nap(struct intr_glance *g);
 
 extern unsigned intr_wakes; /* how often gate_wait() came back */
 
