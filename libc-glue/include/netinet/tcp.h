@@ -1,7 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* Options of TCP sockets, level IPPROTO_TCP (numbers as on Linux). sock_opt.c. */
 #ifndef NETINET_TCP_H
 #define NETINET_TCP_H
+
+/*
+ * Options of TCP sockets, level IPPROTO_TCP; numbers as on Linux, tcp(7). libc-glue/sock_opt.c. All
+ * are int.
+ *
+ * With effect: TCP_NODELAY (Nagle off, RFC 9293 3.7.4), TCP_CORK (part of a segment is held back
+ * until it is lifted, 200 ms at most), TCP_KEEPIDLE and TCP_KEEPINTVL (seconds, 1 to 32767),
+ * TCP_KEEPCNT (probes; EINVAL out of the same range): the last three count with SO_KEEPALIVE, and
+ * are not handed from a listener to its connections. TCP_MAXSEG tells the connection's, 536 without
+ * one.
+ *
+ * Taken without effect: setting TCP_MAXSEG, TCP_QUICKACK, TCP_DEFER_ACCEPT, TCP_USER_TIMEOUT,
+ * TCP_FASTOPEN, TCP_SYNCNT, TCP_LINGER2; the last three cannot be read: ENOPROTOOPT.
+ */
 
 #define TCP_NODELAY 1
 #define TCP_MAXSEG 2
