@@ -21,5 +21,6 @@ void abort(void)
 void __assert_func(const char *file, int line, const char *function, const char *expression)
 {
 	signal_call(SIGABRT);
-	log_panic("%s:%d: %s%sassertion `%s' failed", file, line, function ? function : "", function ? ": " : "", expression);
+	log_panic("%s:%d: %s%sassertion `%s' failed", file, line, function ? function : "",
+		function ? ": " : "", expression);
 }

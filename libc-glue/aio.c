@@ -2,9 +2,9 @@
 /*
  * Asynchronous input and output: a few threads that make the blocking calls.
  *
- * Each request in flight needs a thread, and with threads as cheap as here that is all it takes: the disk sees as many
- * requests at once as there are workers. Workers come when there is work and go after a second without. aio_fsync() waits
- * until everything that was begun on its descriptor before it is done.
+ * Each request in flight needs a thread, and with threads as cheap as here that is all it takes: the disk sees as
+ * many requests at once as there are workers. Workers come when there is work and go after a second without.
+ * aio_fsync() waits until everything that was begun on its descriptor before it is done.
  */
 #include <aio.h>
 #include <errno.h>
@@ -29,6 +29,7 @@ struct aio_list {
 	struct sigevent event;
 };
 
+/* Requests that nobody has begun, in order; queue_end is where the next one is hung in. */
 static struct aiocb *queue, **queue_end = &queue;
 static struct aiocb *running[WORKERS_MAX];
 static unsigned workers, idle;
@@ -37,6 +38,7 @@ static struct waitq progress = WAITQ_INIT(progress); /* something was finished *
 
 /* ---- Telling ---- */
 
+/* SIGEV_THREAD runs in the worker: it is a thread, and has nothing else to do. */
 static void tell(const struct sigevent *e)
 {
 	if (e->sigev_notify == SIGEV_SIGNAL)
@@ -63,6 +65,7 @@ static void finish(struct aiocb *cb, ssize_t result, int status)
 
 /* ---- Workers ---- */
 
+/* Whether a read or write of this descriptor is under way. */
 static bool runs_on(int fd)
 {
 	unsigned i;
@@ -78,7 +81,8 @@ static ssize_t transfer(const struct aiocb *cb)
 {
 	struct iovec v = { (void *)(uintptr_t)cb->aio_buf, cb->aio_nbytes };
 	bool reading = cb->aio_op == OP_READ;
-	ssize_t n = reading ? preadv(cb->aio_fildes, &v, 1, cb->aio_offset) : pwritev(cb->aio_fildes, &v, 1, cb->aio_offset);
+	ssize_t n = reading ? preadv(cb->aio_fildes, &v, 1, cb->aio_offset) :
+		pwritev(cb->aio_fildes, &v, 1, cb->aio_offset);
 
 	if (n < 0 && errno == ESPIPE)
 		n = reading ? readv(cb->aio_fildes, &v, 1) : writev(cb->aio_fildes, &v, 1);
@@ -95,6 +99,7 @@ static ssize_t perform(const struct aiocb *cb)
 	return fsync(cb->aio_fildes);
 }
 
+/* The first in the queue, which then belongs to the worker. */
 static struct aiocb *take(void)
 {
 	struct aiocb *cb = queue;
@@ -107,6 +112,7 @@ static struct aiocb *take(void)
 	return cb;
 }
 
+/* There is a slot for every worker. It is emptied before the result is told: from then on cb is the caller's. */
 static void run_one(struct aiocb *cb)
 {
 	unsigned slot = 0;
@@ -122,6 +128,10 @@ static void run_one(struct aiocb *cb)
 	finish(cb, n, error);
 }
 
+/*
+ * A worker. One that is woken may find that another has taken the work: it then waits for the next. It ends when a
+ * second went by without any, and its stack goes back.
+ */
 static void serve(void *arg)
 {
 	struct aiocb *cb;
@@ -160,6 +170,7 @@ static int start(struct aiocb *cb, int op)
 	return 0;
 }
 
+/* What can be known now is told now; the rest by aio_error(). */
 static int start_alone(struct aiocb *cb, int op)
 {
 	struct fd_file *f = fd_get(cb->aio_fildes);
@@ -185,6 +196,7 @@ int aio_write(struct aiocb *cb)
 	return start_alone(cb, OP_WRITE);
 }
 
+/* O_DSYNC is the same thing here. */
 int aio_fsync(int op, struct aiocb *cb)
 {
 	if (op != O_SYNC && op != O_DSYNC)
@@ -197,6 +209,7 @@ int aio_error(const struct aiocb *cb)
 	return cb->aio_status;
 }
 
+/* May be asked once by POSIX; here as often as one likes. */
 ssize_t aio_return(struct aiocb *cb)
 {
 	return fd_result(cb->aio_status ? -cb->aio_status : cb->aio_result);
@@ -212,6 +225,7 @@ static bool any_done(const struct aiocb *const list[], int n)
 	return false;
 }
 
+/* Every completion wakes all who wait; each looks at its own list. Entries that are NULL are skipped. */
 int aio_suspend(const struct aiocb *const list[], int n, const struct timespec *timeout)
 {
 	uint64_t deadline = timeout ? time_after(timeout) : PLAT_FOREVER;
@@ -288,6 +302,10 @@ static int start_list(struct aiocb *const list[], int n, struct aio_list *group)
 	return failed;
 }
 
+/*
+ * The group is freed by the last of its requests, or here when that came first. With LIO_WAIT the list is waited for by
+ * looking at each of its requests, so the event is not needed.
+ */
 int lio_listio(int mode, struct aiocb *const list[], int n, struct sigevent *event)
 {
 	struct aio_list *group;

@@ -14,6 +14,7 @@ static struct timer timer;
 static uint64_t due;    /* 0: not set */
 static uint64_t period; /* ns, 0: once */
 
+/* In the loop. The period counts from when it was due, not from when it ran. */
 static void ring(struct timer *t)
 {
 	signal_post(SIGALRM);
@@ -36,6 +37,7 @@ static uint64_t set(uint64_t ns, uint64_t every)
 	return left;
 }
 
+/* Rounded up: what is left of a second is told as one. */
 unsigned alarm(unsigned seconds)
 {
 	return (unsigned)((set((uint64_t)seconds * 1000000000u, 0) + 999999999u) / 1000000000u);
@@ -51,6 +53,7 @@ static struct timeval to_timeval(uint64_t ns)
 	return (struct timeval){ .tv_sec = (time_t)(ns / 1000000000u), .tv_usec = (suseconds_t)(ns % 1000000000u / 1000u) };
 }
 
+/* The timers that count CPU time are refused: nobody counts it. */
 int setitimer(int which, const struct itimerval *value, struct itimerval *old)
 {
 	uint64_t left, every = period;

@@ -27,6 +27,7 @@ struct twin {
 	struct twin *next;
 };
 
+/* One archive while it is read. */
 struct mount {
 	const char *name;
 	struct twin *twins;
@@ -34,10 +35,12 @@ struct mount {
 	size_t members, skipped;
 };
 
+/* Names come from outside: log_line() prints control characters as question marks. */
 static void skip(struct mount *m, const struct archive_entry *e, const char *why)
 {
 	m->skipped++;
-	log_line(LOG_WARN, "archive: %s: %.*s: %s, left out", m->name, (int)(e->path.len < 200 ? e->path.len : 200), e->path.s, why);
+	log_line(LOG_WARN, "archive: %s: %.*s: %s, left out", m->name,
+		(int)(e->path.len < 200 ? e->path.len : 200), e->path.s, why);
 }
 
 /* Prefix and path in one piece that stays. Only ustar's split names need memory. */
@@ -77,6 +80,7 @@ static bool resolve_hardlink(struct archive_entry *e)
 	return true;
 }
 
+/* Nobody can write, whatever the mode says. */
 static struct tree_node *make_node(const struct archive_entry *e)
 {
 	struct tree_node *n = calloc(1, sizeof *n);
@@ -112,6 +116,7 @@ static void match_twins(struct mount *m, struct tree_node *n, const struct archi
 	m->ntwins++;
 }
 
+/* tree_add()'s errors for people. */
 static const char *reason(int rc)
 {
 	switch (rc) {
@@ -123,6 +128,7 @@ static const char *reason(int rc)
 	}
 }
 
+/* "./" and the like: every tar of a folder begins with it. */
 static bool is_root(const struct archive_entry *e)
 {
 	size_t i;
@@ -133,6 +139,7 @@ static bool is_root(const struct archive_entry *e)
 	return e->kind == ARCHIVE_DIR;
 }
 
+/* One member. Without memory it is left out like any other that cannot be had, and said so. */
 static void add(struct mount *m, struct archive_entry *e)
 {
 	struct tree_node *n = NULL, *placed;
@@ -166,6 +173,7 @@ static void forget_twins(struct mount *m)
 	}
 }
 
+/* gzip, bzip2, xz, zstd: the usual mistake deserves a message of its own. */
 static bool is_compressed(const unsigned char *p, size_t len)
 {
 	static const char magics[][3] = { "\x1f\x8b", "BZ", "\xfd\x37", "\x28\xb5" };
@@ -177,10 +185,12 @@ static bool is_compressed(const unsigned char *p, size_t len)
 	return false;
 }
 
+/* A whole archive is worth a word to those who ask for it (pith.log=info); a cut one to everybody. */
 static void report(const struct mount *m, enum archive_result end, const struct archive_reader *r)
 {
 	if (end == ARCHIVE_END)
-		log_line(LOG_INFO, "archive: %s: %zu members, %zu left out, %zu KiB", m->name, m->members, m->skipped, r->len >> 10);
+		log_line(LOG_INFO, "archive: %s: %zu members, %zu left out, %zu KiB", m->name, m->members,
+			m->skipped, r->len >> 10);
 	else
 		log_line(LOG_ERR, "archive: %s: %s at byte %zu of %zu: the %zu members before are served", m->name,
 			end == ARCHIVE_SHORT ? "cut short" : "damaged", r->at, r->len, m->members);
@@ -206,6 +216,7 @@ size_t archive_mount(const char *name, const void *base, size_t len)
 	return m.members;
 }
 
+/* The image's own comes first, so that modules can replace what is in it. */
 void archive_start(void)
 {
 	size_t len = (size_t)((uintptr_t)__pith_archive_end - (uintptr_t)__pith_archive_start);

@@ -53,7 +53,10 @@ enum archive_result tar_next(struct archive_reader *r, struct archive_entry *e);
 bool cpio_detect(const struct archive_reader *r);
 enum archive_result cpio_next(struct archive_reader *r, struct archive_entry *e);
 
-/* Puts every whole member of the len bytes at base into the tree; name is for messages. The bytes stay where they are. Returns how many members there were. */
+/*
+ * Puts every whole member of the len bytes at base into the tree; name is for messages. The bytes stay where they
+ * are. Returns how many members there were.
+ */
 size_t archive_mount(const char *name, const void *base, size_t len);
 
 /* For path.c: mounts all that there are. */

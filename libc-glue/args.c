@@ -2,9 +2,10 @@
 /*
  * argv and the environment from the command line: `[ip=dhcp pith.log=info NAME=value ...] [--] [words]`.
  *
- * core/option.c takes the words apart as a shell does. Before `--` a word is ours (key=value with a key of
- * pith), goes into the environment (NAME=value, the name in capitals) or, in a line without `--`, is an argument. After `--` every word is
- * an argument as it stands. Words of firmware and VMMs that they add themselves at either end never reach the program.
+ * core/option.c takes the words apart as a shell does. Before `--` a word is ours (key=value with a key of pith),
+ * goes into the environment (NAME=value, the name in capitals) or, in a line without `--`, is an argument. After `--`
+ * every word is an argument as it stands. Words of firmware and VMMs that they add themselves at either end never
+ * reach the program.
  */
 #include "libc-glue/args.h"
 
@@ -48,7 +49,10 @@ static bool is_environment(const char *word)
 	return len > 0;
 }
 
-/* What QEMU's microvm and Firecracker append for Linux, behind everything else: where the devices are. kvm/ has read it. */
+/*
+ * What QEMU's microvm and Firecracker append for Linux, behind everything else: where the devices are. kvm/ has read
+ * it.
+ */
 static bool is_firmware(const char *word)
 {
 	return !strncmp(word, "virtio_mmio.device=", 19);

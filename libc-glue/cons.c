@@ -2,10 +2,11 @@
 /*
  * The console as a terminal: descriptors 0, 1 and 2, and /dev/console.
  *
- * Output goes to the platform at once, which may hold it back: a doorbell or port access costs more than a line. Here it is
- * pushed on when nothing was for a millisecond, so a lone line shows at once and a flood goes out in pieces.
- * Input is polled from the first time that somebody reads or asks for it; before that typed bytes stay in the device, and a
- * program that never reads has no poller for it. Lines can be edited (backspace, ^U, ^D) and are echoed until tcsetattr() says otherwise.
+ * Output goes to the platform at once, which may hold it back: a doorbell or port access costs more than a line. Here
+ * it is pushed on when nothing was for a millisecond, so a lone line shows at once and a flood goes out in pieces.
+ * Input is polled from the first time that somebody reads or asks for it; before that typed bytes stay in the device,
+ * and a program that never reads has no poller for it. Lines can be edited (backspace, ^U, ^D) and are echoed until
+ * tcsetattr() says otherwise.
  */
 #include "libc-glue/cons.h"
 
@@ -53,6 +54,7 @@ void cons_flush(void)
 	flushed = plat_now();
 }
 
+/* Never short, never blocks: what a stuck console does not take is the platform's to drop and count (plat.h). */
 static ssize_t cons_write(struct fd_file *f, const struct iovec *v, int nv, off_t at)
 {
 	ssize_t sum = 0;
@@ -72,12 +74,14 @@ static ssize_t cons_write(struct fd_file *f, const struct iovec *v, int nv, off_
 
 /* ---- Input ---- */
 
+/* Past the batching: who types wants to see it now. input_poll() flushes once for all keys that came. */
 static void echo(const char *s, size_t len)
 {
 	if (settings.c_lflag & ECHO)
 		plat_console_write(s, len);
 }
 
+/* Back, blank, back. A tab or a character of several bytes leaves something on the screen; the line is right. */
 static void rub_out(void)
 {
 	if (typed == whole)
@@ -105,6 +109,7 @@ static bool edit(char c)
 	return true;
 }
 
+/* Full at INPUT_MAX less one, so that there is always room for the newline that lets the reader run. */
 static void type(char c)
 {
 	if (c == '\r' && (settings.c_iflag & ICRNL))
@@ -119,6 +124,7 @@ static void type(char c)
 		whole = typed;
 }
 
+/* Runs inside the loop: takes up to 64 keys a turn, and wakes readers once a line is whole. */
 static bool input_poll(void)
 {
 	char buf[64];
@@ -143,6 +149,7 @@ static bool input_arm(void)
 	return false;
 }
 
+/* From the first read(), poll() or select() on. */
 static void input_start(void)
 {
 	static struct poller poller = { .poll = input_poll, .arm = input_arm };
@@ -180,6 +187,7 @@ static ssize_t take_line(const struct iovec *v, int nv)
 	return sum;
 }
 
+/* VMIN and VTIME are taken as 1 and 0: a raw read() returns with the first byte. */
 static ssize_t cons_read(struct fd_file *f, const struct iovec *v, int nv, off_t at)
 {
 	size_t most = 0;
@@ -215,6 +223,10 @@ static unsigned cons_ready(struct fd_file *f)
 	return POLLOUT | (taken != whole || ends ? POLLIN : 0u);
 }
 
+/*
+ * The window is what a serial line is taken for everywhere; a program that can find out better asks the terminal
+ * itself.
+ */
 static int cons_ioctl(struct fd_file *f, unsigned long request, void *arg)
 {
 	(void)f;
@@ -256,6 +268,7 @@ static int cons_sync(struct fd_file *f)
 	return 0;
 }
 
+/* No size: a console cannot seek. No close: it is never gone. */
 static const struct fd_ops ops = {
 	.read = cons_read,
 	.write = cons_write,
@@ -270,6 +283,7 @@ struct fd_file *cons_file(void)
 	return &console;
 }
 
+/* One file under three numbers, as a shell would have it: they share O_NONBLOCK. */
 void cons_start(void)
 {
 	fd_init(&console, &ops, O_RDWR);

@@ -2,8 +2,9 @@
 /*
  * Reading cpio in its "newc" form, as Linux takes it for an initramfs.
  *
- * A header is 110 characters: the magic, then 13 numbers of 8 hexadecimal digits. Name and data follow, each padded so that the
- * next thing is at a multiple of 4 from the start. Archives may stand one behind the other with zeros between.
+ * A header is 110 characters: the magic, then 13 numbers of 8 hexadecimal digits. Name and data follow, each padded
+ * so that the next thing is at a multiple of 4 from the start. Archives may stand one behind the other with zeros
+ * between.
  */
 #include <string.h>
 
@@ -32,6 +33,7 @@ static int digit(unsigned char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/* False for a character that is no digit: then it is no header, whatever the magic says. */
 static bool read_fields(const unsigned char *p, uint32_t *field)
 {
 	int i, k;
@@ -68,6 +70,7 @@ static enum archive_kind kind_of(uint32_t mode)
 	}
 }
 
+/* A link's target is its data. The inode counts with its device; one more, as 0 means none. */
 static void fill(struct archive_entry *e, const uint32_t *field, const char *name, const unsigned char *data)
 {
 	memset(e, 0, sizeof *e);
@@ -91,6 +94,7 @@ static bool next_archive(struct archive_reader *r)
 	return cpio_detect(r);
 }
 
+/* Each turn moves r->at on by a header at least. The trailer is a member like others, known by its name. */
 enum archive_result cpio_next(struct archive_reader *r, struct archive_entry *e)
 {
 	uint32_t field[FIELDS];

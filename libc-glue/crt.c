@@ -2,8 +2,9 @@
 /*
  * From the first thread to main() and from exit() to the end of the machine.
  *
- * The order is a promise: the C library works, then devices are brought up (init_early, see glue.h), then the seal, then
- * constructors, then main(). A constructor can therefore use the network, and no device can be opened after the seal.
+ * The order is a promise: the C library works, then devices are brought up (init_early, see glue.h), then the seal,
+ * then constructors, then main(). A constructor can therefore use the network, and no device can be opened after the
+ * seal.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,7 @@ extern const hook __fini_array_start[], __fini_array_end[];
 
 int main(int argc, char **argv, char **env);
 
+/* Compared as numbers: to the compiler these are two objects of their own. */
 static void run(const hook *from, const hook *to)
 {
 	for (; (uintptr_t)from < (uintptr_t)to; from++)
@@ -45,6 +47,7 @@ static void run_fini(void)
 		(*--p)();
 }
 
+/* The copy is the program's for ever: argv and environ point into it, and programs write to them. */
 static char **read_command_line(int *argc)
 {
 	char **argv, **env;
@@ -59,6 +62,7 @@ static char **read_command_line(int *argc)
 	return argv;
 }
 
+/* TCG is told from a CPU by what the hypervisor says of itself. */
 static void look_at_cpu(void)
 {
 	struct plat_about about;
@@ -93,6 +97,7 @@ _Noreturn void core_main(void)
 void __call_exitprocs(int code, void *dso);
 int _fwalk_reent(struct _reent *reent, int (*fn)(struct _reent *, FILE *));
 
+/* The lock is asked for, not waited for. */
 static int flush(struct _reent *reent, FILE *stream)
 {
 	int rc;
@@ -105,9 +110,9 @@ static int flush(struct _reent *reent, FILE *stream)
 }
 
 /*
- * In place of newlib's, which closes every stream and waits for its lock: a thread that stands in fgets(stdin) holds that of stdin,
- * perhaps for ever, and exit() in another one would never return. Here streams are flushed, and one that another thread is
- * using is left as it is.
+ * In place of newlib's, which closes every stream and waits for its lock: a thread that stands in fgets(stdin) holds
+ * that of stdin, perhaps for ever, and exit() in another one would never return. Here streams are flushed, and one
+ * that another thread is using is left as it is.
  */
 void exit(int status)
 {

@@ -48,6 +48,7 @@ static ssize_t read_zeros(struct fd_file *f, const struct iovec *v, int nv, off_
 	return (ssize_t)length(v, nv);
 }
 
+/* /dev/random and /dev/urandom are the same: both wait for entropy once, and after that never. */
 static ssize_t read_random(struct fd_file *f, const struct iovec *v, int nv, off_t at)
 {
 	int i, rc = 0;
@@ -85,11 +86,20 @@ static void device_close(struct fd_file *f)
 	free(f);
 }
 
-static const struct fd_ops null_ops = { .read = read_nothing, .write = write_nowhere, .stat = device_stat, .close = device_close };
-static const struct fd_ops zero_ops = { .read = read_zeros, .write = write_nowhere, .stat = device_stat, .close = device_close };
-static const struct fd_ops full_ops = { .read = read_zeros, .write = write_full, .stat = device_stat, .close = device_close };
-static const struct fd_ops random_ops = { .read = read_random, .write = write_nowhere, .stat = device_stat, .close = device_close };
+static const struct fd_ops null_ops = {
+	.read = read_nothing, .write = write_nowhere, .stat = device_stat, .close = device_close
+};
+static const struct fd_ops zero_ops = {
+	.read = read_zeros, .write = write_nowhere, .stat = device_stat, .close = device_close
+};
+static const struct fd_ops full_ops = {
+	.read = read_zeros, .write = write_full, .stat = device_stat, .close = device_close
+};
+static const struct fd_ops random_ops = {
+	.read = read_random, .write = write_nowhere, .stat = device_stat, .close = device_close
+};
 
+/* n->data is the table of what the device can do. */
 static int open_device(struct tree_node *n, int flags, struct fd_file **f)
 {
 	struct device *d = malloc(sizeof *d);
@@ -102,6 +112,7 @@ static int open_device(struct tree_node *n, int flags, struct fd_file **f)
 	return 0;
 }
 
+/* The one there is. Its flags stay as they are: O_NONBLOCK would be everybody's. */
 static int open_console(struct tree_node *n, int flags, struct fd_file **f)
 {
 	(void)n;
@@ -123,6 +134,7 @@ static int open_number(struct tree_node *n, int flags, struct fd_file **f)
 
 #define DEVICE(major, minor) ((dev_t)(major) << 8 | (minor)) /* Linux's numbers */
 
+/* In the order of the paths below. */
 static struct tree_node devices[] = {
 	{ .kind = TREE_DEVICE, .mode = 0666, .data = &null_ops, .rdev = DEVICE(1, 3), .open = open_device },
 	{ .kind = TREE_DEVICE, .mode = 0666, .data = &zero_ops, .rdev = DEVICE(1, 5), .open = open_device },

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading folders: opendir, readdir and theirs. Entries come in the order in which the archive has them, "." and ".." first.
+ * Reading folders: opendir, readdir and theirs. Entries come in the order in which the archive has them, "." and ".."
+ * first.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -12,6 +13,7 @@
 #include "libc-glue/glue.h"
 #include "libc-glue/node.h"
 
+/* Folders never change after start, so a position is as good as a pointer. */
 struct dir_stream {
 	int fd;
 	struct tree_node *dir;
@@ -20,6 +22,7 @@ struct dir_stream {
 	struct dirent entry;
 };
 
+/* The descriptor is the stream's from here on, if it succeeds. */
 DIR *fdopendir(int fd)
 {
 	struct fd_file *f = fd_get(fd);
@@ -64,6 +67,7 @@ int dirfd(DIR *d)
 	return d->fd;
 }
 
+/* The record is as long as the longest name: programs copy whole ones. */
 static void fill(struct dirent *e, const struct tree_node *n, const char *name, size_t length)
 {
 	struct stat st;
@@ -76,6 +80,7 @@ static void fill(struct dirent *e, const struct tree_node *n, const char *name, 
 	e->d_name[length] = '\0';
 }
 
+/* One entry for each stream, overwritten by the next call on it. NULL at the end leaves errno alone. */
 struct dirent *readdir(DIR *d)
 {
 	if (d->position < 2) {
@@ -105,6 +110,7 @@ long telldir(DIR *d)
 	return d->position;
 }
 
+/* By counting: rare, and folders are short. */
 void seekdir(DIR *d, long position)
 {
 	d->next = d->dir->child;
@@ -148,6 +154,7 @@ static bool append(struct dirent ***list, int n, const struct dirent *e)
 	return true;
 }
 
+/* All or nothing: on failure nothing is left behind. */
 int scandir(const char *path, struct dirent ***names, int (*want)(const struct dirent *),
 	int (*compare)(const struct dirent **, const struct dirent **))
 {

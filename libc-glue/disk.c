@@ -2,10 +2,10 @@
 /*
  * /dev/blk0, /dev/blk1, ...: a disk as a file of bytes, without a cache.
  *
- * What is aligned in memory and on the disk goes to the device as it is. The rest goes through a bounce buffer, and a write that
- * begins or ends inside a sector reads that sector first. Two writes that touch the same sector take turns, or the one that
- * has read the sector would put back bytes which the other has just changed. What write() has returned for is in the device; fsync(),
- * or O_SYNC at open(), makes it stay there.
+ * What is aligned in memory and on the disk goes to the device as it is. The rest goes through a bounce buffer, and a
+ * write that begins or ends inside a sector reads that sector first. Two writes that touch the same sector take
+ * turns, or the one that has read the sector would put back bytes which the other has just changed. What write() has
+ * returned for is in the device; fsync(), or O_SYNC at open(), makes it stay there.
  */
 #include "libc-glue/disk.h"
 
@@ -43,6 +43,7 @@ struct cursor {
 	uint64_t left;
 };
 
+/* By number; one that could not be brought up keeps its place, without a name in /dev. */
 static struct disk disks[DISKS_MAX];
 
 static struct disk *disk_of(const struct fd_file *f)
@@ -50,6 +51,10 @@ static struct disk *disk_of(const struct fd_file *f)
 	return ((const struct disk_file *)f)->disk;
 }
 
+/*
+ * The size is asked for at every call: a disk can grow or break while it is open (blk.h), and the answer is one load
+ * from what the driver keeps.
+ */
 uint64_t disk_look(struct disk *d)
 {
 	blk_info(d->n, &d->info);
@@ -81,6 +86,7 @@ static void *bounce_get(void)
 	return p;
 }
 
+/* Whoever waits looks again, and finds either the kept buffer or room for one more. */
 static void bounce_put(void *p)
 {
 	bounces--;
@@ -106,6 +112,10 @@ static bool overlaps(const struct disk *d, const struct range *r)
 	return false;
 }
 
+/*
+ * Waits until nobody writes what r covers. A thread holds one range at a time and waits for no other while it does, and
+ * it takes its bounce buffer afterwards: there is no ring of waiting.
+ */
 static void range_enter(struct disk *d, struct range *r)
 {
 	while (overlaps(d, r))
@@ -113,6 +123,7 @@ static void range_enter(struct disk *d, struct range *r)
 	list_append(&d->writes, &r->node);
 }
 
+/* All who wait look again: several may now go at once, where their own ranges are apart. */
 static void range_leave(struct disk *d, struct range *r)
 {
 	list_remove(&r->node);
@@ -121,6 +132,10 @@ static void range_leave(struct disk *d, struct range *r)
 
 /* ---- Moving ---- */
 
+/*
+ * Goes on by n bytes. Empty pieces are passed over, so that c->v is one that can take something while any bytes are
+ * left.
+ */
 static void advance(struct cursor *c, size_t n)
 {
 	c->at += n;
@@ -165,6 +180,7 @@ static size_t direct_length(const struct disk *d, const struct cursor *c)
 	return n - n % sector;
 }
 
+/* The cursor only moves when the device has answered: what move() returns counts whole steps. */
 static int move_direct(struct disk *d, struct cursor *c, size_t n, bool writing)
 {
 	uint32_t sector = d->info.sector_size;
@@ -189,6 +205,10 @@ static int read_edges(struct disk *d, char *buf, uint64_t first, uint64_t sector
 	return rc;
 }
 
+/*
+ * One buffer full, from inside a sector to inside another. Reading takes whole sectors and copies what was asked for;
+ * writing reads the edges, copies over them, and writes whole sectors back.
+ */
 static int move_bounced(struct disk *d, struct cursor *c, bool writing)
 {
 	uint32_t size = d->info.sector_size;
@@ -257,6 +277,7 @@ static struct cursor start(struct disk *d, const struct iovec *v, int nv, off_t 
 
 /* ---- The file ---- */
 
+/* Reads need no range: what is read while it is written may be old or new, by sector, as on any disk. */
 static ssize_t disk_read(struct fd_file *f, const struct iovec *v, int nv, off_t at)
 {
 	struct cursor c = start(disk_of(f), v, nv, at);
@@ -264,6 +285,10 @@ static ssize_t disk_read(struct fd_file *f, const struct iovec *v, int nv, off_t
 	return c.left ? move(disk_of(f), &c, false) : 0;
 }
 
+/*
+ * The range is held over all pieces of the call, so a write() is one write to others as well. POSIX wants ENOSPC at
+ * the end of a device, and a short count for what still fits.
+ */
 static ssize_t disk_write(struct fd_file *f, const struct iovec *v, int nv, off_t at)
 {
 	struct disk *d = disk_of(f);
@@ -288,6 +313,10 @@ static off_t disk_size(struct fd_file *f)
 	return (off_t)disk_look(disk_of(f));
 }
 
+/*
+ * A flush is for all that came back before it was queued (blk.h): for every descriptor of the disk, not for this one
+ * alone.
+ */
 static int disk_sync(struct fd_file *f)
 {
 	disk_look(disk_of(f));
@@ -323,6 +352,7 @@ static int discard(struct fd_file *f, const uint64_t *range)
 	return rc;
 }
 
+/* The requests and the types behind arg are Linux's: sys/ioctl.h has them. */
 static int disk_ioctl(struct fd_file *f, unsigned long request, void *arg)
 {
 	uint64_t size = disk_look(disk_of(f));
@@ -364,6 +394,10 @@ static const struct fd_ops ops = {
 	.close = disk_close,
 };
 
+/*
+ * Each open() has a file of its own, so a position of its own; the disk is shared. O_DIRECT changes nothing: there is
+ * no cache to go round.
+ */
 static int open_disk(struct tree_node *n, int flags, struct fd_file **f)
 {
 	struct disk *d = container_of(n, struct disk, node);
@@ -391,7 +425,9 @@ static void add(struct disk *d, unsigned n)
 	waitq_init(&d->room);
 	waitq_init(&d->writers);
 	list_init(&d->writes);
-	d->node = (struct tree_node){ .kind = TREE_BLOCK, .mode = d->info.read_only ? 0440 : 0660, .rdev = 0xfe00 + n, .open = open_disk };
+	d->node = (struct tree_node){
+		.kind = TREE_BLOCK, .mode = d->info.read_only ? 0440 : 0660, .rdev = 0xfe00 + n, .open = open_disk
+	};
 	fmt_format(d->path, sizeof d->path, "/dev/blk%u", n);
 	if (tree_add(&d->node, d->path, strlen(d->path), &placed))
 		log_line(LOG_ERR, "disk: %s: no memory for the name", d->path);

@@ -3,7 +3,8 @@
  * Requests to disks: cut to what the device takes, queued, rung in together, and waited for.
  *
  * The requests stand on the stack of the thread that waits, up to BATCH of them at a time. The loop's poller reaps
- * for all threads and wakes each when its batch is done, so a disk is busy with as many requests as threads have given it.
+ * for all threads and wakes each when its batch is done, so a disk is busy with as many requests as threads have
+ * given it.
  */
 #include "core/err.h"
 #include "core/plat.h"
@@ -24,6 +25,10 @@ static unsigned ndisks;
 
 /* ---- Reaping ---- */
 
+/*
+ * Inside the poller: notes the result and wakes, no more. From the last wake-up on the batch may be gone with its
+ * stack.
+ */
 static void complete(struct blk_req *req)
 {
 	struct batch *b = req->token;
@@ -34,6 +39,10 @@ static void complete(struct blk_req *req)
 		waitq_wake(&b->done, 1);
 }
 
+/*
+ * Takes what is done, 32 at a time until there are fewer. Whoever found the ring full is woken for each turn of the
+ * loop that freed something; they are few, and each of them looks again.
+ */
 static bool reap(struct disk *d)
 {
 	struct blk_req *v[32];
@@ -51,6 +60,7 @@ static bool reap(struct disk *d)
 	return sum > 0;
 }
 
+/* An idle disk is not asked at all: a program that has disks and serves the network pays one comparison for each. */
 static bool disks_poll(void)
 {
 	bool did = false;
@@ -62,6 +72,7 @@ static bool disks_poll(void)
 	return did;
 }
 
+/* The loop's second step (loop.c): an interrupt is only wanted where something is under way. */
 static bool disks_arm(void)
 {
 	unsigned i;
@@ -72,6 +83,7 @@ static bool disks_arm(void)
 	return false;
 }
 
+/* The disks are in static memory: the poller stays for ever. */
 void diskio_start(struct disk *v, unsigned n)
 {
 	static struct poller poller = { .poll = disks_poll, .arm = disks_arm };
@@ -138,6 +150,7 @@ static int finish(struct disk *d, struct batch *b, int rc)
 	return rc ? rc : b->status;
 }
 
+/* A barrier by order of return: what was reported as written before this is queued is what it makes stable. */
 static int flush(struct disk *d)
 {
 	struct batch b = { .left = 0 };
@@ -147,6 +160,10 @@ static int flush(struct disk *d)
 	return finish(d, &b, submit(d, &b, &b.req[0]));
 }
 
+/*
+ * Batches one after the other; within a batch the device may do them in any order. After an error nothing new is
+ * queued, but what is under way is waited for: its requests and data belong to the device until then.
+ */
 int diskio_run(struct disk *d, enum blk_op op, uint64_t sector, uint64_t sectors, void *data)
 {
 	char *at = data;

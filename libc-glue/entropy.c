@@ -15,6 +15,7 @@
 #define RETRY_NS 10000000u
 #define PIECE 256u /* other threads get their turn between pieces */
 
+/* The device is asked every 10 ms; other threads run meanwhile. */
 static int fill_piece(char *buf, size_t len, bool wait)
 {
 	uint64_t give_up = plat_now() + WAIT_NS;
@@ -60,6 +61,7 @@ ssize_t getrandom(void *buf, size_t len, unsigned flags)
 	return fd_result(rc ? rc : (ssize_t)len);
 }
 
+/* 256 bytes at most, by definition. newlib's arc4random() is fed by it. */
 int getentropy(void *buf, size_t len)
 {
 	return (int)fd_result(len > 256 ? -EIO : entropy_fill(buf, len, true));

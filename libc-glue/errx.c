@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* errno is read before stdio can change it. */
 static void say(const char *format, va_list ap, const char *reason)
 {
 	fputs("pith: ", stderr);

@@ -27,6 +27,7 @@ static struct event *event_of(struct fd_file *f)
 	return container_of(f, struct event, file);
 }
 
+/* For the counter to change. */
 static int wait(struct event *e)
 {
 	return e->file.flags & O_NONBLOCK ? -EAGAIN : signal_wait(&e->wait, PLAT_FOREVER);
@@ -38,6 +39,7 @@ static void changed(struct event *e, unsigned events)
 	fd_notify(&e->file, events);
 }
 
+/* All of it, or one at a time as a semaphore. Eight bytes at least: Linux's rule, and EINVAL is its word. */
 static ssize_t event_read(struct fd_file *f, const struct iovec *v, int nv, off_t at)
 {
 	struct event *e = event_of(f);
@@ -59,6 +61,7 @@ static ssize_t event_read(struct fd_file *f, const struct iovec *v, int nv, off_
 	return sizeof value;
 }
 
+/* Waits where the sum would pass the largest number; that one itself cannot be added. */
 static ssize_t event_write(struct fd_file *f, const struct iovec *v, int nv, off_t at)
 {
 	struct event *e = event_of(f);
@@ -93,6 +96,7 @@ static void event_close(struct fd_file *f)
 
 static const struct fd_ops ops = { .read = event_read, .write = event_write, .ready = event_ready, .close = event_close };
 
+/* Threads wake an event loop by it: write() is a few hundred instructions and never blocks in practice. */
 int eventfd(unsigned count, int flags)
 {
 	struct event *e;

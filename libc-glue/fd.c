@@ -2,11 +2,10 @@
 /*
  * The table of descriptors, and who waits for what stands behind them.
  *
- * A file counts two things: its descriptors, and besides these the calls that are running on it. The first
- * tells when nobody can name it any more (its watches end then), the second when it can go. So close() never pulls a file
- * from under a thread that is blocked in read(), as POSIX allows and threads expect.
- * Free numbers are found in a bitmap, 64 at a time: a server with 10,000 connections gets its lowest free number in
- * some hundred steps at worst.
+ * A file counts two things: its descriptors, and besides these the calls that are running on it. The first tells when
+ * nobody can name it any more (its watches end then), the second when it can go. So close() never pulls a file from
+ * under a thread that is blocked in read(), as POSIX allows and threads expect. Free numbers are found in a bitmap,
+ * 64 at a time: a server with 10,000 connections gets its lowest free number in some hundred steps at worst.
  */
 #include "libc-glue/fd.h"
 
@@ -24,12 +23,14 @@ struct slot {
 
 static struct slot first_slots[FD_FIRST];
 static uint64_t first_map[FD_FIRST / WORD_BITS];
+/* The table grows by doubling and never shrinks: its size follows the most that were ever open. */
 static struct slot *slots = first_slots;
 static uint64_t *map = first_map; /* a set bit: the number is taken */
 static int size = FD_FIRST;
 
 /* ---- Files ---- */
 
+/* No reference yet: fd_install() brings the first, and takes care of the file if it cannot. */
 void fd_init(struct fd_file *f, const struct fd_ops *ops, int flags)
 {
 	memset(f, 0, sizeof *f);
@@ -39,12 +40,14 @@ void fd_init(struct fd_file *f, const struct fd_ops *ops, int flags)
 	list_init(&f->watches);
 }
 
+/* The last anybody sees of f. */
 static void file_close(struct fd_file *f)
 {
 	if (f->ops->close)
 		f->ops->close(f);
 }
 
+/* The hot one: every read and write comes through here. */
 struct fd_file *fd_get(int fd)
 {
 	struct fd_file *f = fd >= 0 && fd < size ? slots[fd].file : NULL;
@@ -60,6 +63,7 @@ void fd_put(struct fd_file *f)
 		file_close(f);
 }
 
+/* What has no idea of readiness never lets anybody wait: regular files and disks, as poll() has it in POSIX. */
 unsigned fd_ready(struct fd_file *f)
 {
 	return f->ops->ready ? f->ops->ready(f) : POLLIN | POLLOUT;
@@ -113,6 +117,7 @@ static int grow(int fd)
 	return 0;
 }
 
+/* The slot is free, or what was in it is taken care of by the caller. */
 static void put_in(int fd, struct fd_file *f, bool cloexec)
 {
 	slots[fd] = (struct slot){ f, cloexec };
@@ -132,6 +137,7 @@ int fd_dup(struct fd_file *f, int from, bool cloexec)
 	return fd;
 }
 
+/* Some files live without descriptors, the console for one: they have a reference of their own and stay. */
 int fd_install(struct fd_file *f, int from, bool cloexec)
 {
 	int fd = fd_dup(f, from, cloexec);
@@ -164,6 +170,7 @@ static void forget(struct fd_file *f)
 	fd_put(f);
 }
 
+/* The number is free before anything else happens, so that a close() which calls out finds the table in order. */
 int fd_remove(int fd)
 {
 	struct fd_file *f = fd >= 0 && fd < size ? slots[fd].file : NULL;
@@ -211,6 +218,7 @@ void fd_waiter_init(struct fd_waiter *waiter, struct fd_file *file)
 	waiter->file = file;
 }
 
+/* At the end of the list: fd_notify() may be on its way through it. */
 void fd_watch(struct fd_watch *w, struct fd_waiter *waiter, struct fd_file *f, unsigned events)
 {
 	list_init(&w->of_ready);
@@ -220,6 +228,7 @@ void fd_watch(struct fd_watch *w, struct fd_waiter *waiter, struct fd_file *f, u
 	list_append(&f->watches, &w->of_file);
 }
 
+/* Twice does no harm, nor after the file has gone. */
 void fd_unwatch(struct fd_watch *w)
 {
 	if (w->file)

@@ -8,7 +8,10 @@
 /* As fd_install(), for a file that has references; on failure nothing changes. */
 int fd_dup(struct fd_file *f, int from, bool cloexec);
 
-/* Puts f under exactly this number, closing what is there. Returns fd, -EBADF for a number outside the table, -ENOMEM. */
+/*
+ * Puts f under exactly this number, closing what is there. Returns fd, -EBADF for a number outside the table,
+ * -ENOMEM.
+ */
 int fd_replace(struct fd_file *f, int fd, bool cloexec);
 
 /* Takes the number away. Returns 0 or -EBADF. */

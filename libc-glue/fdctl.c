@@ -18,6 +18,10 @@
 
 #define CHANGEABLE (O_APPEND | O_NONBLOCK | O_SYNC | O_DIRECT)
 
+/*
+ * Never fails for a number that is open: what could fail has failed in write() or fsync(). Not in POSIX's words, but
+ * a descriptor is gone after EINTR or EIO everywhere too.
+ */
 int close(int fd)
 {
 	loop_breathe();
@@ -26,6 +30,7 @@ int close(int fd)
 
 /* ---- dup ---- */
 
+/* EINVAL for a bound that no number can reach is fcntl()'s; dup() passes 0. */
 static int dup_from(int fd, int from, bool cloexec)
 {
 	struct fd_file *f = fd_get(fd);
@@ -38,6 +43,7 @@ static int dup_from(int fd, int from, bool cloexec)
 	return rc;
 }
 
+/* The reference keeps the file while the number it comes from may be the one that is replaced. */
 static int dup_to(int fd, int to, bool cloexec)
 {
 	struct fd_file *f = fd_get(fd);
@@ -69,6 +75,7 @@ int dup3(int fd, int to, int flags)
 
 /* ---- fcntl ---- */
 
+/* Nobody else holds a lock, and nobody else will ask. */
 static int lock_nothing(int cmd, struct flock *lock)
 {
 	if (cmd == F_GETLK)
@@ -120,12 +127,14 @@ int fcntl(int fd, int cmd, ...)
 
 /* ---- ioctl and what asks through it ---- */
 
+/* For all descriptors of the file, as O_NONBLOCK is. */
 static int set_nonblocking(struct fd_file *f, const int *on)
 {
 	f->flags = *on ? f->flags | O_NONBLOCK : f->flags & ~O_NONBLOCK;
 	return 0;
 }
 
+/* The argument may be missing: then what is read is not used. */
 int ioctl(int fd, unsigned long request, ...)
 {
 	struct fd_file *f = fd_get(fd);
@@ -146,6 +155,7 @@ int ioctl(int fd, unsigned long request, ...)
 	return (int)fd_result(rc);
 }
 
+/* Only the console has a window. errno is ENOTTY or EBADF, as POSIX wants. */
 int isatty(int fd)
 {
 	struct winsize size;
@@ -155,6 +165,7 @@ int isatty(int fd)
 
 /* ---- The rest ---- */
 
+/* A kind without an answer is a character device: stdio then does not try to seek in it. */
 int fstat(int fd, struct stat *st)
 {
 	struct fd_file *f = fd_get(fd);
@@ -173,6 +184,7 @@ int fstat(int fd, struct stat *st)
 	return (int)fd_result(rc);
 }
 
+/* EINVAL for what cannot be synchronised: pipes, sockets. */
 int fsync(int fd)
 {
 	struct fd_file *f;
@@ -187,6 +199,7 @@ int fsync(int fd)
 	return (int)fd_result(rc);
 }
 
+/* No times of files to leave out. */
 int fdatasync(int fd)
 {
 	return fsync(fd);

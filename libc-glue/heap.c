@@ -2,9 +2,10 @@
 /*
  * Where malloc() gets its memory: sbrk() over the core's pages.
  *
- * The heap begins at the bottom of the largest free run and grows in place as long as the next pages are free; page_alloc() takes
- * from the top, so that is nearly always. When they are not, it goes on somewhere higher: newlib's malloc copes with a break that
- * jumps, but only upwards. What malloc() trims off the end goes back to the core; a region that was left is not returned to.
+ * The heap begins at the bottom of the largest free run and grows in place as long as the next pages are free;
+ * page_alloc() takes from the top, so that is nearly always. When they are not, it goes on somewhere higher: newlib's
+ * malloc copes with a break that jumps, but only upwards. What malloc() trims off the end goes back to the core; a
+ * region that was left is not returned to.
  */
 #include <errno.h>
 #include <malloc.h>
@@ -15,6 +16,7 @@
 #include "core/core.h"
 #include "core/err.h"
 
+/* All NULL at first. base <= top <= end, and end - top is less than a page, but after a shrink to nothing. */
 static char *base, *end; /* the present region, and how far its pages go */
 static char *top;        /* what malloc() was given of it */
 
@@ -57,6 +59,7 @@ static int start_region(size_t bytes)
 	return 0;
 }
 
+/* Whole pages behind the break go back at once. */
 static void shrink(size_t less)
 {
 	char *keep;
@@ -71,6 +74,7 @@ static void shrink(size_t less)
 	}
 }
 
+/* In place, or in a new region for all of it: sbrk() has to give one piece. */
 static int grow(size_t more)
 {
 	if (more <= (size_t)(end - top))
@@ -80,6 +84,7 @@ static int grow(size_t more)
 	return start_region(more);
 }
 
+/* malloc() trims what is more than 128 KiB at its end, and asks for pages as it needs them. */
 void *sbrk(ptrdiff_t change)
 {
 	char *old = top;

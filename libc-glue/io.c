@@ -2,9 +2,9 @@
 /*
  * The calls that move bytes: read, write, their vectors and positions, lseek.
  *
- * Every call goes the same way: take a reference to the file, check what POSIX says, hand a vector to the kind's
- * read or write, keep the position. A file that has a size has a position; two threads that read through it take turns, so that each
- * byte is read by one of them, as Linux does it.
+ * Every call goes the same way: take a reference to the file, check what POSIX says, hand a vector to the kind's read
+ * or write, keep the position. A file that has a size has a position; two threads that read through it take turns, so
+ * that each byte is read by one of them, as Linux does it.
  */
 #include "libc-glue/io.h"
 
@@ -18,6 +18,7 @@
 
 #include "core/plat.h"
 
+/* A kind's read or write. */
 typedef ssize_t mover(struct fd_file *f, const struct iovec *v, int nv, off_t at);
 
 /* The sum of the pieces, -EINVAL when it is no ssize_t. */
@@ -39,6 +40,7 @@ static mover *find_mover(const struct fd_file *f, bool writing)
 	return writing ? f->ops->write : f->ops->read;
 }
 
+/* EBADF: "not a valid descriptor open for reading", or writing. */
 static int check_mode(const struct fd_file *f, bool writing)
 {
 	int mode = f->flags & O_ACCMODE;
@@ -75,6 +77,11 @@ static ssize_t move_on(mover *m, struct fd_file *f, bool writing, const struct i
 	return n;
 }
 
+/*
+ * Positions are only for kinds with a size: pread() of a socket is ESPIPE, read() of one goes straight to it. What
+ * read() or write() moves by the file's own position is added to it under the turn, so two threads never get the same
+ * bytes.
+ */
 ssize_t io_move(struct fd_file *f, bool writing, const struct iovec *v, int nv, off_t at)
 {
 	ssize_t sum = vector_length(v, nv);
@@ -90,6 +97,7 @@ ssize_t io_move(struct fd_file *f, bool writing, const struct iovec *v, int nv, 
 	return f->ops->size ? move(m, f, v, nv, at) : -ESPIPE;
 }
 
+/* The turn for the others comes first: from fd_get() on nothing but the kind decides whether the thread blocks. */
 static ssize_t transfer(int fd, bool writing, const struct iovec *v, int nv, off_t at)
 {
 	struct fd_file *f;
@@ -158,6 +166,7 @@ ssize_t pwrite(int fd, const void *buf, size_t len, off_t at)
 
 /* ---- lseek ---- */
 
+/* Beyond the end is allowed: reads there find nothing. */
 static off_t seek(struct fd_file *f, off_t by, int whence)
 {
 	off_t base, to;

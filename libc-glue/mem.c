@@ -2,13 +2,14 @@
 /*
  * memcpy and its family, in place of newlib's.
  *
- * newlib's for x86-64 move bytes with `rep movsb`, which takes some 30 cycles to begin and is one step a byte under TCG, and
- * store all that is longer than 255 bytes past the cache, where the next reader has to fetch it from memory.
+ * newlib's for x86-64 move bytes with `rep movsb`, which takes some 30 cycles to begin and is one step a byte under
+ * TCG, and store all that is longer than 255 bytes past the cache, where the next reader has to fetch it from memory.
  *
- * Here it is general registers, though SSE2 would be some 8 ns faster for a packet on a real CPU: TCG keeps those registers in the
- * host's and vectors in memory, and copies half as fast by vectors. On a real CPU `rep movsq` is the fastest from 512 bytes on
- * and is used then (mem_repeat, set by crt.c). Up to 64 bytes everything is loaded before anything is stored, by loads that may
- * overlap, so memcpy() and memmove() are the same but for the direction of the loop.
+ * Here it is general registers, though SSE2 would be some 8 ns faster for a packet on a real CPU: TCG keeps those
+ * registers in the host's and vectors in memory, and copies half as fast by vectors. On a real CPU `rep movsq` is the
+ * fastest from 512 bytes on and is used then (mem_repeat, set by crt.c). Up to 64 bytes everything is loaded before
+ * anything is stored, by loads that may overlap, so memcpy() and memmove() are the same but for the direction of the
+ * loop.
  */
 #include "libc-glue/mem.h"
 
@@ -18,6 +19,7 @@
 
 #define REPEAT_LEAST 512u
 
+/* False until crt.c has looked: the loops are right everywhere. */
 bool mem_repeat;
 
 /* Unaligned words, without a call of what is defined here. */
@@ -155,6 +157,7 @@ static inline void copy_repeat(char *d, const char *s, size_t n)
 	put64(tail, last);
 }
 
+/* The most frequent lengths come first; each branch is one function, all of them inlined. */
 void *memcpy(void *restrict to, const void *restrict from, size_t n)
 {
 	if (n < 16)
@@ -168,6 +171,7 @@ void *memcpy(void *restrict to, const void *restrict from, size_t n)
 	return to;
 }
 
+/* As unsigned numbers `to - from >= n` is true for a destination below the source too: going up is right for both. */
 void *memmove(void *to, const void *from, size_t n)
 {
 	if (n < 16)
@@ -183,6 +187,7 @@ void *memmove(void *to, const void *from, size_t n)
 
 /* ---- memset: by vectors, which TCG only has to store ---- */
 
+/* 0 to 16 bytes: two stores that may overlap. */
 static inline void set_small(char *d, uint64_t word, size_t n)
 {
 	if (n >= 8) {

@@ -3,8 +3,9 @@
  * mmap() and its family over the core's pages.
  *
  * Memory is mapped one to one and taken when it is asked for: there is no address without a page behind it, and so no
- * MAP_FIXED. A file is copied in when it is mapped; a shared mapping that can be written would have to be written back, and is refused.
- * Nothing is ever made executable: the gate allows that only before main(), and W^X is not for programs to lift.
+ * MAP_FIXED. A file is copied in when it is mapped; a shared mapping that can be written would have to be written
+ * back, and is refused. Nothing is ever made executable: the gate allows that only before main(), and W^X is not for
+ * programs to lift.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@ struct region {
 	bool changed; /* mprotect() was here: rights must be put back before the pages are freed */
 };
 
+/* Unsorted: programs map little here. */
 static struct list regions = LIST_INIT(regions);
 
 static size_t round_up(size_t len)
@@ -29,6 +31,7 @@ static size_t round_up(size_t len)
 	return (len + PAGE_SIZE - 1) & ~(size_t)(PAGE_SIZE - 1);
 }
 
+/* There is no write-only on this machine; PROT_NONE is neither. */
 static unsigned rights(int prot)
 {
 	return (prot & (PROT_READ | PROT_WRITE) ? GATE_READ : 0) | (prot & PROT_WRITE ? GATE_WRITE : 0);
@@ -44,6 +47,7 @@ static int protect(uintptr_t addr, size_t len, int prot)
 
 /* ---- mmap ---- */
 
+/* A hint in addr is ignored, as it may be. MAP_FIXED is not: programs rely on it when they ask. */
 static int check(const void *addr, size_t len, int prot, int flags, off_t at)
 {
 	bool shared = flags & MAP_SHARED, private = flags & MAP_PRIVATE;
@@ -81,6 +85,7 @@ static int copy_file(int fd, off_t at, char *to, size_t len)
 	return n < 0 ? (n == -EBADF ? -EACCES : (int)n) : 0;
 }
 
+/* What is shared and cannot be written may as well be a copy: nobody changes the file. */
 static int fill(char *p, size_t len, int prot, int flags, int fd, off_t at)
 {
 	if (flags & MAP_ANONYMOUS)
@@ -131,6 +136,7 @@ void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t at)
 
 /* ---- munmap ---- */
 
+/* The core keeps its notes in free pages, so they must be writable before they are given back. */
 static void release(const struct region *r, uintptr_t base, uintptr_t end)
 {
 	if (r->changed)
@@ -188,6 +194,10 @@ int munmap(void *addr, size_t len)
 
 /* ---- The rest ---- */
 
+/*
+ * The gate knows best what may be changed. What mmap() has not given out, the heap for one, must be made writable
+ * again by who changed it.
+ */
 int mprotect(void *addr, size_t len, int prot)
 {
 	uintptr_t base = (uintptr_t)addr, end = base + round_up(len);
@@ -207,6 +217,7 @@ int mprotect(void *addr, size_t len, int prot)
 	return (int)fd_result(protect(base, end - base, prot));
 }
 
+/* A mapping is a copy, and no file can be written. */
 int msync(void *addr, size_t len, int flags)
 {
 	(void)addr;

@@ -2,8 +2,9 @@
 /*
  * newlib's locks (--enable-newlib-retargetable-locking): around FILEs, the list of FILEs, the environment, atexit.
  *
- * They are real, because a thread can switch in the middle: fflush() holds the FILE's lock while write() blocks. All are recursive,
- * as newlib takes even some of the plain ones again. malloc() is the exception: nothing in it blocks, so its lock is none.
+ * They are real, because a thread can switch in the middle: fflush() holds the FILE's lock while write() blocks. All
+ * are recursive, as newlib takes even some of the plain ones again. malloc() is the exception: nothing in it blocks,
+ * so its lock is none.
  */
 #include <malloc.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include "core/plat.h"
 #include "libc-glue/lock.h"
 
+/* newlib knows the name only. */
 struct __lock {
 	struct lock lock;
 };
@@ -38,6 +40,7 @@ void __retarget_lock_init(_LOCK_T *lock)
 	__retarget_lock_init_recursive(lock);
 }
 
+/* The stream is closed: nobody waits for it any more, or the program is wrong. */
 void __retarget_lock_close_recursive(_LOCK_T lock)
 {
 	free(lock);
@@ -48,6 +51,7 @@ void __retarget_lock_close(_LOCK_T lock)
 	free(lock);
 }
 
+/* In the common case one comparison and one store. */
 void __retarget_lock_acquire_recursive(_LOCK_T lock)
 {
 	if (!lock)
@@ -63,6 +67,7 @@ void __retarget_lock_acquire(_LOCK_T lock)
 	__retarget_lock_acquire_recursive(lock);
 }
 
+/* 1: it is ours. */
 int __retarget_lock_try_acquire_recursive(_LOCK_T lock)
 {
 	if (!lock)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Open files and folders of the tree. A file's bytes lie in memory for ever, so reading copies once and sendfile() not at all.
+ * Open files and folders of the tree. A file's bytes lie in memory for ever, so reading copies once and sendfile()
+ * not at all.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include "libc-glue/glue.h"
 #include "libc-glue/node.h"
 
+/* What open() gives. The node stays for ever, so nothing is held but a pointer. */
 struct open_node {
 	struct fd_file file;
 	struct tree_node *node;
@@ -20,6 +22,7 @@ static struct tree_node *behind(const struct fd_file *f)
 	return ((const struct open_node *)f)->node;
 }
 
+/* at is not negative (fd_ops), but may be far behind the end. */
 ssize_t node_copy(const void *data, size_t len, const struct iovec *v, int nv, off_t at)
 {
 	size_t sum = 0, pos = (size_t)at;
@@ -40,6 +43,7 @@ static ssize_t file_read(struct fd_file *f, const struct iovec *v, int nv, off_t
 	return node_copy(behind(f)->data, behind(f)->size, v, nv, at);
 }
 
+/* readdir() is the way to read a folder. */
 static ssize_t dir_read(struct fd_file *f, const struct iovec *v, int nv, off_t at)
 {
 	(void)f;
@@ -60,12 +64,14 @@ static int node_stat(struct fd_file *f, struct stat *st)
 	return 0;
 }
 
+/* What cannot be written is in order always. */
 static int node_sync(struct fd_file *f)
 {
 	(void)f;
 	return 0;
 }
 
+/* *len is what is wanted, and then what there is. */
 static const void *file_memory(struct fd_file *f, off_t at, size_t *len)
 {
 	size_t size = behind(f)->size;
@@ -93,6 +99,7 @@ static const struct fd_ops file_ops = {
 	.close = node_close,
 };
 
+/* With a size, so that lseek() works as on other systems. */
 static const struct fd_ops dir_ops = {
 	.read = dir_read,
 	.size = file_size,
@@ -113,6 +120,7 @@ int node_open(struct tree_node *n, int flags, struct fd_file **f)
 	return 0;
 }
 
+/* The table of functions is the type of a file: there is no other mark. */
 struct tree_node *node_of(const struct fd_file *f)
 {
 	return f->ops == &file_ops || f->ops == &dir_ops ? behind(f) : NULL;

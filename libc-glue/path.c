@@ -24,7 +24,10 @@
 
 static struct tree_node *here = &tree_root; /* the working directory */
 
-/* An image that opens nothing links none of these, and no disk. The archive comes first: it cannot put files in place of devices. */
+/*
+ * An image that opens nothing links none of these, and no disk. The archive comes first: it cannot put files in place
+ * of devices.
+ */
 static void start(void)
 {
 	archive_start();
@@ -56,6 +59,7 @@ static int find_start(int dirfd, const char *path, struct tree_node **start)
 	return 0;
 }
 
+/* *n is set on success alone. A NULL path is what the kernel of a Unix would call a bad address. */
 static int find_at(int dirfd, const char *path, bool follow, struct tree_node **n)
 {
 	struct tree_node *start;
@@ -89,6 +93,10 @@ static int missing(int dirfd, const char *path, int flags)
 	return rc ? rc : -EROFS;
 }
 
+/*
+ * In the order in which Linux finds the errors: a program that tests for one of them finds the same. Devices may be
+ * written.
+ */
 static int check_flags(const struct tree_node *n, int flags)
 {
 	bool writing = (flags & O_ACCMODE) != O_RDONLY;
@@ -106,6 +114,10 @@ static int check_flags(const struct tree_node *n, int flags)
 	return 0;
 }
 
+/*
+ * O_CREAT with O_EXCL does not follow a link at the end, as POSIX says, and neither does O_NOFOLLOW. A file that gets
+ * no number is closed by fd_install().
+ */
 static int open_at(int dirfd, const char *path, int flags)
 {
 	bool follow = !(flags & O_NOFOLLOW) && (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
@@ -122,6 +134,7 @@ static int open_at(int dirfd, const char *path, int flags)
 	return rc ? rc : fd_install(f, 0, flags & O_CLOEXEC);
 }
 
+/* The third argument, the mode, is for files that are made: there are none. */
 int open(const char *path, int flags, ...)
 {
 	return (int)fd_result(open_at(AT_FDCWD, path, flags));
@@ -140,6 +153,7 @@ int creat(const char *path, mode_t mode)
 
 /* ---- stat ---- */
 
+/* A name is asked, nothing is opened: a disk that is broken can still be looked at. */
 int fstatat(int dirfd, const char *restrict path, struct stat *restrict st, int flags)
 {
 	struct tree_node *n;
@@ -160,6 +174,7 @@ int lstat(const char *restrict path, struct stat *restrict st)
 	return fstatat(AT_FDCWD, path, st, AT_SYMLINK_NOFOLLOW);
 }
 
+/* root may read all; to write is refused by the file system, not by the mode; to execute needs an x of anybody's. */
 int faccessat(int dirfd, const char *path, int mode, int flags)
 {
 	struct tree_node *n;
@@ -179,6 +194,7 @@ int access(const char *path, int mode)
 
 /* ---- Links ---- */
 
+/* Cut without a word where buf is too small, and without a NUL: that is POSIX. */
 ssize_t readlinkat(int dirfd, const char *restrict path, char *restrict buf, size_t size)
 {
 	struct tree_node *n;
@@ -218,6 +234,7 @@ int chdir(const char *path)
 	return change_dir(rc, n);
 }
 
+/* Any relative path begins at the descriptor; an empty one is it. */
 int fchdir(int fd)
 {
 	struct tree_node *n = NULL;
@@ -242,6 +259,7 @@ static char *write_path(const struct tree_node *n, char *buf, size_t size)
 	return NULL;
 }
 
+/* Without a buffer it gives one that the caller frees, as glibc does. */
 char *getcwd(char *buf, size_t size)
 {
 	if (buf && size == 0) {
@@ -251,6 +269,7 @@ char *getcwd(char *buf, size_t size)
 	return write_path(here, buf, size ? size : PATH_MAX);
 }
 
+/* The last part must be there too. buf has PATH_MAX bytes, or is made. */
 char *realpath(const char *restrict path, char *restrict buf)
 {
 	struct tree_node *n;

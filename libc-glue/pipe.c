@@ -24,11 +24,13 @@ struct pipe {
 	char ring[CAPACITY];
 };
 
+/* The ends lie side by side. */
 static struct pipe *pipe_of(struct fd_file *f, int end)
 {
 	return container_of(f - end, struct pipe, ends[0]);
 }
 
+/* By difference, so that the counters may wrap. */
 static unsigned filled(const struct pipe *p)
 {
 	return p->in - p->out;
@@ -50,6 +52,7 @@ static void ring_copy(struct pipe *p, unsigned at, char *buf, size_t n, bool wri
 	}
 }
 
+/* Waits for the first byte only. 0 when the pipe is empty and its other end closed. */
 static ssize_t pipe_read(struct fd_file *f, const struct iovec *v, int nv, off_t at)
 {
 	struct pipe *p = pipe_of(f, 0);
@@ -135,6 +138,7 @@ static ssize_t pipe_write(struct fd_file *f, const struct iovec *v, int nv, off_
 	return sum;
 }
 
+/* Linux's answers: the reader sees POLLHUP, the writer POLLERR, and room means that PIPE_BUF bytes go in whole. */
 static unsigned read_ready(struct fd_file *f)
 {
 	struct pipe *p = pipe_of(f, 0);
@@ -201,6 +205,7 @@ static const struct fd_ops write_ops = {
 	.close = write_close,
 };
 
+/* The ring is not cleared: nothing is read that was not written. */
 static struct pipe *make(int flags)
 {
 	struct pipe *p = malloc(sizeof *p);
@@ -216,6 +221,7 @@ static struct pipe *make(int flags)
 	return p;
 }
 
+/* When only one number is left, it is given back; fds is untouched on failure. */
 int pipe2(int fds[2], int flags)
 {
 	struct pipe *p;

@@ -18,6 +18,7 @@
 #define PITH_VERSION "unknown"
 #endif
 
+/* Empty until somebody asks or says. */
 static char host[HOST_NAME_MAX + 1];
 
 /* hostname= on the command line, or what sethostname() (DHCP) has said, or "pith". */
@@ -28,6 +29,7 @@ static const char *host_name(void)
 	return host;
 }
 
+/* glibc's error for a name that does not fit; POSIX would allow to cut it. */
 int gethostname(char *name, size_t size)
 {
 	if (strlen(host_name()) >= size)
@@ -45,6 +47,7 @@ int sethostname(const char *name, size_t len)
 	return 0;
 }
 
+/* version says what the machine is, as there is no build of a kernel to be told apart. */
 int uname(struct utsname *name)
 {
 	struct plat_about about;
@@ -61,6 +64,7 @@ int uname(struct utsname *name)
 
 /* ---- Identity ---- */
 
+/* As init is elsewhere. */
 pid_t getpid(void)
 {
 	return 1;
@@ -136,6 +140,7 @@ int getdtablesize(void)
 	return FD_MAX;
 }
 
+/* 0 is not known here: sysconf() goes on to ask whether it is an offer of the standard. */
 static long known(int name)
 {
 	switch (name) {
@@ -181,6 +186,10 @@ long sysconf(int name)
 	return value ? value : -1;
 }
 
+/*
+ * Nobody counts CPU time: all that has passed since boot is the program's. Memory is what is in use by everybody, at
+ * this moment.
+ */
 int getrusage(int who, struct rusage *usage)
 {
 	uint64_t us = plat_now() / 1000;
@@ -195,6 +204,7 @@ int getrusage(int who, struct rusage *usage)
 	return 0;
 }
 
+/* What there is, is the limit. Stacks have sizes of their own, told to nobody. */
 static rlim_t limit_of(int what)
 {
 	switch (what) {

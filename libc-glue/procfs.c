@@ -2,8 +2,9 @@
 /*
  * /proc: the system's numbers as text, in Linux's form where Linux has the file.
  *
- * A file is written out when it is opened and stays as it was then. /proc/boot and /proc/pith are our own: `name microseconds`, the time from
- * the platform's start to the end of each boot phase; and `key: value` about the machine.
+ * A file is written out when it is opened and stays as it was then. /proc/boot and /proc/pith are our own: `name
+ * microseconds`, the time from the platform's start to the end of each boot phase; and `key: value` about the
+ * machine.
  */
 #include "libc-glue/procfs.h"
 
@@ -23,6 +24,7 @@ struct text_file {
 	char text[];
 };
 
+/* As it was when the file was opened, at any position and as often as one likes. */
 static ssize_t text_read(struct fd_file *f, const struct iovec *v, int nv, off_t at)
 {
 	struct text_file *t = (struct text_file *)f;
@@ -46,6 +48,7 @@ static void text_close(struct fd_file *f)
 	free(f);
 }
 
+/* No memory(): the text goes with the file, and sendfile() wants bytes that stay. */
 static const struct fd_ops ops = { .read = text_read, .size = text_size, .stat = text_stat, .close = text_close };
 
 static int open_text(struct tree_node *n, int flags, struct fd_file **f)
@@ -82,19 +85,22 @@ void procfs_add(struct procfs_file *file)
 
 /* ---- The files that every image has ---- */
 
+/* The second number would be the idle time, which nobody counts. */
 static size_t print_uptime(char *buf, size_t size)
 {
 	uint64_t cs = plat_now() / 10000000;
 
-	return (size_t)fmt_format(buf, size, "%llu.%02llu 0.00\n", (unsigned long long)cs / 100, (unsigned long long)cs % 100);
+	return (size_t)fmt_format(buf, size, "%llu.%02llu 0.00\n", (unsigned long long)cs / 100,
+		(unsigned long long)cs % 100);
 }
 
+/* What malloc() holds and could hand out again counts as used. */
 static size_t print_meminfo(char *buf, size_t size)
 {
 	unsigned long total = page_total() * (PAGE_SIZE / 1024), unused = page_unused() * (PAGE_SIZE / 1024);
 
-	return (size_t)fmt_format(buf, size, "MemTotal:       %8lu kB\nMemFree:        %8lu kB\nMemAvailable:   %8lu kB\n", total, unused,
-		unused);
+	return (size_t)fmt_format(buf, size, "MemTotal:       %8lu kB\nMemFree:        %8lu kB\nMemAvailable:   %8lu kB\n",
+		total, unused, unused);
 }
 
 static size_t print_version(char *buf, size_t size)
@@ -102,9 +108,11 @@ static size_t print_version(char *buf, size_t size)
 	struct utsname name;
 
 	uname(&name);
-	return (size_t)fmt_format(buf, size, "%s version %s (%s, compiler " __VERSION__ ")\n", name.sysname, name.release, name.version);
+	return (size_t)fmt_format(buf, size, "%s version %s (%s, compiler " __VERSION__ ")\n", name.sysname, name.release,
+		name.version);
 }
 
+/* Behind the end of buf it goes on counting, as snprintf() does. */
 static size_t print_boot(char *buf, size_t size)
 {
 	const struct core_phase *phase;
@@ -121,8 +129,9 @@ static size_t print_pith(char *buf, size_t size)
 	struct plat_about a;
 
 	plat_about(&a);
-	return (size_t)fmt_format(buf, size, "platform: %s\nmachine: %s\naccelerator: %s\nclock: %s\nboot: %s\nthreads: %zu\n", a.platform,
-		a.machine, a.accelerator, a.clock, a.boot, thread_count());
+	return (size_t)fmt_format(buf, size,
+		"platform: %s\nmachine: %s\naccelerator: %s\nclock: %s\nboot: %s\nthreads: %zu\n",
+		a.platform, a.machine, a.accelerator, a.clock, a.boot, thread_count());
 }
 
 static struct procfs_file files[] = {

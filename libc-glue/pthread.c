@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * POSIX threads: life and death. Each is a thread of the core with C library state (reent.c) and a struct pthread that holds
- * the result until somebody joins.
+ * POSIX threads: life and death. Each is a thread of the core with C library state (reent.c) and a struct pthread
+ * that holds the result until somebody joins.
  *
- * The core's thread is detached always: joining waits for the struct, not for the thread. Threads that were started in other
- * ways (the first one, the network's) get a struct when they ask for pthread_self().
+ * The core's thread is detached always: joining waits for the struct, not for the thread. Threads that were started
+ * in other ways (the first one, the network's) get a struct when they ask for pthread_self().
  */
 #include "libc-glue/pthread.h"
 
@@ -34,6 +34,7 @@ static size_t default_stack(void)
 	return size < STACK_LEAST ? STACK_LEAST : size > STACK_MOST ? STACK_MOST : size;
 }
 
+/* All zero is right for the rest: not done, not detached, no values. */
 static struct pthread *make(void)
 {
 	struct pthread *p = calloc(1, sizeof *p);
@@ -43,6 +44,7 @@ static struct pthread *make(void)
 	return p;
 }
 
+/* Made at the first question, so that threads of the network, which ask for nothing, have none. */
 struct pthread *pthread_current(void)
 {
 	struct reent_thread *t = reent_self();
@@ -57,6 +59,7 @@ struct pthread *pthread_current(void)
 
 /* ---- The end ---- */
 
+/* The last one that was pushed comes first; each is off the list before it runs, as it may end the thread again. */
 static void run_cleanup(struct pthread *p)
 {
 	while (p->cleanup) {
@@ -84,6 +87,7 @@ static void finish(struct pthread *p, void *result)
 		waitq_wake(&p->joiners, UINT32_MAX);
 }
 
+/* In the first thread too: the others go on, and the program ends with the last of them. */
 void pthread_exit(void *result)
 {
 	struct pthread *p = pthread_current();
@@ -97,6 +101,7 @@ void pthread_exit(void *result)
 
 /* ---- The beginning ---- */
 
+/* Where a thread begins; what is set here is what pthread_create() could not know yet. */
 static void run(void *arg)
 {
 	struct pthread *p = arg;
@@ -106,6 +111,10 @@ static void run(void *arg)
 	finish(p, p->fn(p->arg));
 }
 
+/*
+ * The new thread does not run before this one blocks, so *thread is set by the time it looks at it. POSIX knows one
+ * error for all that can lack: EAGAIN.
+ */
 int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *), void *arg)
 {
 	size_t stack = attr && attr->stack_size ? attr->stack_size : default_stack();
@@ -129,6 +138,7 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(vo
 
 /* ---- Join and detach ---- */
 
+/* A thread id that was joined already is freed memory, and undefined in POSIX as here. */
 static int check_joinable(const struct pthread *p)
 {
 	if (p->detached)
@@ -136,6 +146,7 @@ static int check_joinable(const struct pthread *p)
 	return p->thread == thread_self() ? EDEADLK : 0;
 }
 
+/* The thread itself is gone, or about to be: the core frees its stack when the next one has taken over. */
 static void reap(struct pthread *p, void **result)
 {
 	if (result)
@@ -169,6 +180,7 @@ int pthread_tryjoin_np(pthread_t thread, void **result)
 	return rc;
 }
 
+/* One that has ended is freed here, as nobody else will come. */
 int pthread_detach(pthread_t thread)
 {
 	struct pthread *p = of(thread);
@@ -211,6 +223,7 @@ int pthread_getname_np(pthread_t thread, char *name, size_t size)
 	return strlcpy(name, thread_name(of(thread)->thread), size) < size ? 0 : ERANGE;
 }
 
+/* Also gives the devices a turn: a loop around it does not starve the network. */
 int sched_yield(void)
 {
 	thread_yield();

@@ -19,6 +19,7 @@ int pthread_barrier_init(pthread_barrier_t *barrier, const pthread_barrierattr_t
 	return 0;
 }
 
+/* Those who have been let out may still be on their way; they do not look at it any more. */
 int pthread_barrier_destroy(pthread_barrier_t *barrier)
 {
 	return barrier->arrived ? EBUSY : 0;
@@ -74,6 +75,7 @@ int pthread_spin_trylock(pthread_spinlock_t *lock)
 	return 0;
 }
 
+/* The holder can only be blocked: everybody else gets a turn, until it is not. */
 int pthread_spin_lock(pthread_spinlock_t *lock)
 {
 	if (lock->owner == thread_self())

@@ -22,6 +22,10 @@ int pthread_cond_destroy(pthread_cond_t *cond)
 	return list_empty(&queue_of(cond->queue)->waiters) ? 0 : EBUSY;
 }
 
+/*
+ * The result of the wait is what is told, however long it then takes to get the mutex: a signal that came in time has
+ * not been lost. A recursive mutex must be held once, as POSIX demands.
+ */
 static int wait(pthread_cond_t *cond, pthread_mutex_t *mutex, uint64_t deadline)
 {
 	int rc = pthread_mutex_unlock(mutex);
@@ -38,6 +42,7 @@ int pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
 	return wait(cond, mutex, PLAT_FOREVER);
 }
 
+/* A clock of 0 is that of a static initialiser. */
 int pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex, const struct timespec *until)
 {
 	if (!time_valid(until))
@@ -45,6 +50,7 @@ int pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex, const s
 	return wait(cond, mutex, time_until(cond->clock ? cond->clock : CLOCK_REALTIME, until));
 }
 
+/* The waiter runs when this thread blocks, and finds the mutex free as a rule: no switch for nothing. */
 int pthread_cond_signal(pthread_cond_t *cond)
 {
 	waitq_wake(queue_of(cond->queue), 1);

@@ -2,8 +2,8 @@
 /*
  * Values of a thread, and code that runs once.
  *
- * A key that was deleted and made again begins a new round, so values of the old one are not seen: nobody has to go through all
- * threads.
+ * A key that was deleted and made again begins a new round, so values of the old one are not seen: nobody has to go
+ * through all threads.
  */
 #include <errno.h>
 #include <limits.h>
@@ -14,12 +14,14 @@
 #include "libc-glue/pthread.h"
 #include "libc-glue/queue.h"
 
+/* Found by number; one that is free keeps its round, so that the next user begins another. */
 static struct {
 	void (*destructor)(void *);
 	unsigned round;
 	bool used;
 } keys[PTHREAD_KEYS_MAX];
 
+/* The lowest free number. Rounds wrap after 4 thousand million uses of one key. */
 int pthread_key_create(pthread_key_t *key, void (*destructor)(void *))
 {
 	unsigned i;
@@ -35,6 +37,7 @@ int pthread_key_create(pthread_key_t *key, void (*destructor)(void *))
 	return 0;
 }
 
+/* POSIX: no destructor runs, values are the program's to free. */
 int pthread_key_delete(pthread_key_t key)
 {
 	if (key >= PTHREAD_KEYS_MAX || !keys[key].used)
@@ -51,6 +54,7 @@ static struct pthread_value *find(struct pthread *p, pthread_key_t key)
 	return v && keys[key].used && v->round == keys[key].round ? v : NULL;
 }
 
+/* A key that is none has no value either: there is no error to give. */
 void *pthread_getspecific(pthread_key_t key)
 {
 	struct pthread_value *v = find(pthread_current(), key);
@@ -58,6 +62,7 @@ void *pthread_getspecific(pthread_key_t key)
 	return v ? (void *)(uintptr_t)v->value : NULL;
 }
 
+/* The first value of a thread takes 2 KiB for all of its keys. */
 int pthread_setspecific(pthread_key_t key, const void *value)
 {
 	struct pthread *p = pthread_current();
@@ -93,6 +98,7 @@ static bool run_destructors(struct pthread *self)
 	return ran;
 }
 
+/* As often as POSIX asks for, because destructors may set values again; what is set then is dropped. */
 void pthread_key_finish(struct pthread *self)
 {
 	int round;
@@ -107,6 +113,7 @@ void pthread_key_finish(struct pthread *self)
 
 enum { ONCE_NEW, ONCE_RUNNING, ONCE_DONE };
 
+/* fn may block; who comes meanwhile waits until it has returned. */
 int pthread_once(pthread_once_t *once, void (*fn)(void))
 {
 	while (once->state == ONCE_RUNNING)

@@ -10,8 +10,9 @@
 #include "libc-glue/clock.h"
 #include "libc-glue/lock.h"
 
-_Static_assert(sizeof(struct lock) <= sizeof((pthread_mutex_t *)0)->lock, "sys/_pthreadtypes.h keeps too little room for a lock");
+_Static_assert(sizeof(struct lock) <= sizeof((pthread_mutex_t *)0)->lock, "a mutex has no room for a lock");
 
+/* The type of the public struct has no room for names. */
 static struct lock *lock_of(pthread_mutex_t *mutex)
 {
 	return (struct lock *)(void *)mutex->lock;
@@ -24,6 +25,7 @@ int pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attr)
 	return 0;
 }
 
+/* EBUSY while somebody holds it or is about to. */
 int pthread_mutex_destroy(pthread_mutex_t *mutex)
 {
 	struct lock *l = lock_of(mutex);
@@ -44,6 +46,7 @@ static int lock_again(pthread_mutex_t *mutex)
 	return 0;
 }
 
+/* A normal one that its owner locks again waits for ever, as POSIX has it: no error hides the mistake. */
 static int take(pthread_mutex_t *mutex, uint64_t deadline)
 {
 	struct lock *l = lock_of(mutex);
@@ -71,6 +74,7 @@ int pthread_mutex_trylock(pthread_mutex_t *mutex)
 	return EBUSY;
 }
 
+/* The time is only looked at where the lock is not free. */
 int pthread_mutex_timedlock(pthread_mutex_t *mutex, const struct timespec *until)
 {
 	if (lock_try(lock_of(mutex)))
@@ -80,6 +84,7 @@ int pthread_mutex_timedlock(pthread_mutex_t *mutex, const struct timespec *until
 	return take(mutex, time_until(CLOCK_REALTIME, until));
 }
 
+/* EPERM for any type: POSIX leaves it undefined for a normal one, and an error is kinder than a broken lock. */
 int pthread_mutex_unlock(pthread_mutex_t *mutex)
 {
 	struct lock *l = lock_of(mutex);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Locks for many readers or one writer. Readers come in as long as no writer is in, as with glibc: a thread may take its
- * read lock again while a writer waits.
+ * Locks for many readers or one writer. Readers come in as long as no writer is in, as with glibc: a thread may take
+ * its read lock again while a writer waits.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -23,6 +23,7 @@ int pthread_rwlock_destroy(pthread_rwlock_t *lock)
 	return lock->owner || lock->active ? EBUSY : 0;
 }
 
+/* A writer that waits does not keep readers out: see above. */
 int pthread_rwlock_tryrdlock(pthread_rwlock_t *lock)
 {
 	if (lock->owner)
@@ -41,6 +42,7 @@ int pthread_rwlock_trywrlock(pthread_rwlock_t *lock)
 	return 0;
 }
 
+/* EDEADLK for the writer itself: it would wait for ever. */
 static int read_lock(pthread_rwlock_t *lock, uint64_t deadline)
 {
 	int rc;
@@ -75,6 +77,7 @@ int pthread_rwlock_wrlock(pthread_rwlock_t *lock)
 	return write_lock(lock, PLAT_FOREVER);
 }
 
+/* By the wall clock, as POSIX says. */
 int pthread_rwlock_timedrdlock(pthread_rwlock_t *lock, const struct timespec *until)
 {
 	return time_valid(until) ? read_lock(lock, time_until(CLOCK_REALTIME, until)) : EINVAL;

@@ -18,11 +18,15 @@
 #include "libc-glue/glue.h"
 #include "libc-glue/lock.h"
 
-/* link.lds: the initial image, what follows it in zeros, and how both are to be aligned (the symbol's address is the number). */
+/*
+ * link.lds: the initial image, what follows it in zeros, and how both are to be aligned (the symbol's address is the
+ * number).
+ */
 extern char __tdata_start[], __tdata_end[], __tbss_start[], __tbss_end[], __tls_align[];
 
 void __sinit(struct _reent *reent); /* newlib: sets up stdio; not in its headers */
 
+/* newlib calls it for every errno and every malloc(): two loads. */
 struct _reent *__getreent(void)
 {
 	struct reent_thread *t = thread_data(thread_self());
@@ -48,6 +52,10 @@ static char *tls_begin(void)
 	return image_size() ? __tdata_start : __tbss_start;
 }
 
+/*
+ * The ABI puts the block's end, rounded up to its alignment, at the thread pointer: so the linker has computed the
+ * offsets.
+ */
 static size_t tls_size(void)
 {
 	size_t align = (size_t)__tls_align;
@@ -75,6 +83,7 @@ static bool tls_create(struct reent_thread *t)
 
 /* ---- Life ---- */
 
+/* Before anything that may set errno. */
 void reent_start(void)
 {
 	static struct reent_thread first;
@@ -87,6 +96,7 @@ void reent_start(void)
 		thread_set_tls(first.tp);
 }
 
+/* The first code of such a thread: until here it had nobody's errno. */
 static void run(void *arg)
 {
 	struct reent_thread *t = arg;
@@ -110,7 +120,10 @@ struct thread *reent_thread(const char *name, void (*fn)(void *), void *arg, siz
 	t->blocked = reent_self() ? reent_self()->blocked : 0;
 	t->reent = &t->own;
 	_REENT_INIT_PTR(&t->own);
-	/* exit() flushes stdio through the first thread's struct only, and newlib notes there that it must when that one is set up. */
+	/*
+	 * exit() flushes stdio through the first thread's struct only, and newlib notes there that it must when that
+	 * one is set up.
+	 */
 	__sinit(_GLOBAL_REENT);
 	thread = tls_create(t) ? thread_create(name, run, t, stack) : NULL;
 	if (!thread) {

@@ -26,6 +26,7 @@ int sem_destroy(sem_t *sem)
 	return (int)fd_result(list_empty(&queue_of(sem->queue)->waiters) ? 0 : -EBUSY);
 }
 
+/* May be called in a handler. Wakes one; another thread may take the value before that one runs, and it waits again. */
 int sem_post(sem_t *sem)
 {
 	if (sem->value == SEM_VALUE_MAX)
@@ -35,6 +36,7 @@ int sem_post(sem_t *sem)
 	return 0;
 }
 
+/* EINTR in the first thread only, and only when no post came as well. */
 static int take(sem_t *sem, uint64_t deadline)
 {
 	int rc;
@@ -42,7 +44,8 @@ static int take(sem_t *sem, uint64_t deadline)
 	loop_breathe();
 	while (sem->value == 0) {
 		rc = signal_wait(queue_of(sem->queue), deadline);
-		if (rc && sem->value == 0) /* a post that has woken us is ours, whatever else came: nobody else was told of it */
+		/* A post that has woken us is ours, whatever else came: nobody else was told of it. */
+		if (rc && sem->value == 0)
 			return (int)fd_result(rc);
 	}
 	sem->value--;
@@ -61,6 +64,7 @@ int sem_timedwait(sem_t *sem, const struct timespec *until)
 	return take(sem, sem->value ? PLAT_FOREVER : time_until(CLOCK_REALTIME, until));
 }
 
+/* Who asks in a loop lets the others run. */
 int sem_trywait(sem_t *sem)
 {
 	if (sem->value == 0) {

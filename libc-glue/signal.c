@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Signals without processes: what the program sends itself, alarm(), and the host's request to stop, which comes as SIGTERM.
+ * Signals without processes: what the program sends itself, alarm(), and the host's request to stop, which comes as
+ * SIGTERM.
  *
- * raise() and kill(getpid()) run the handler in the thread that calls. What comes from outside runs in a thread "signal", because
- * nothing here can break into a thread that computes; the first thread's mask says whether it may, and a
- * sigwait() that asks for it comes first. A handler that has run makes the first thread's blocking call return EINTR
- * (signal_wait), so the usual `while (!stop) poll(...)` ends.
+ * raise() and kill(getpid()) run the handler in the thread that calls. What comes from outside runs in a thread
+ * "signal", because nothing here can break into a thread that computes; the first thread's mask says whether it may,
+ * and a sigwait() that asks for it comes first. A handler that has run makes the first thread's blocking call return
+ * EINTR (signal_wait), so the usual `while (!stop) poll(...)` ends.
  *
- * Defaults differ from Unix in one point: SIGPIPE is ignored, so that a server without SIG_IGN does not take its machine down with a
- * client. Signals that end a process end the machine with status 128 + number, without atexit() and without a flush, as there.
+ * Defaults differ from Unix in one point: SIGPIPE is ignored, so that a server without SIG_IGN does not take its
+ * machine down with a client. Signals that end a process end the machine with status 128 + number, without atexit()
+ * and without a flush, as there.
  */
 #include "libc-glue/signal.h"
 
@@ -37,6 +39,7 @@ static sigset_t wanted;       /* by them */
 static struct thread *server;
 static struct waitq server_wait = WAITQ_INIT(server_wait);
 
+/* Threads that pith starts for itself have no mask; the first thread's stands for theirs. */
 static sigset_t *own_mask(void)
 {
 	struct reent_thread *t = reent_self();
@@ -51,6 +54,10 @@ static bool valid(int sig)
 
 /* ---- Running handlers ---- */
 
+/*
+ * A handler has run: the first thread's wait is over. Everybody on that queue is woken with it, which costs them a
+ * look at their condition and cannot be told from a spurious wake-up.
+ */
 static void interrupt_first(int flags)
 {
 	interrupted = true;
@@ -59,6 +66,10 @@ static void interrupt_first(int flags)
 		waitq_wake(first_waits, UINT32_MAX);
 }
 
+/*
+ * The mask is that of the thread which runs the handler. act is a copy: a handler may install another one for its own
+ * signal. A handler that leaves by longjmp() takes care of the mask itself, or uses siglongjmp().
+ */
 static void run_handler(int sig, const struct sigaction *act)
 {
 	siginfo_t info = { .si_signo = sig, .si_code = SI_USER, .si_pid = getpid() };
@@ -91,6 +102,10 @@ static void act_on(int sig)
 }
 
 /* What is pending and not blocked by mask. */
+/*
+ * The lowest number first, as Linux does it. The set is looked at again each time: a handler may send or block
+ * others.
+ */
 static void act_on_pending(const sigset_t *mask)
 {
 	sigset_t now;
@@ -115,6 +130,7 @@ int signal_call(int sig)
 
 /* ---- From outside ---- */
 
+/* The thread "signal". Its handlers may block as any thread's code may; signals that come meanwhile wait their turn. */
 static void serve(void *arg)
 {
 	(void)arg;
@@ -136,6 +152,10 @@ static void wake_server(void)
 	waitq_wake(&server_wait, 1);
 }
 
+/*
+ * Safe in pollers and timers: nothing here blocks. Two of one kind that nobody has looked at yet are one, as POSIX
+ * allows.
+ */
 void signal_post(int sig)
 {
 	pending |= BIT(sig);
@@ -160,6 +180,7 @@ static bool stop_arm(void)
 	return false;
 }
 
+/* The poller is in every image: without it a machine could not be stopped in an orderly way. */
 void signal_start(void)
 {
 	static struct poller poller = { .poll = stop_poll, .arm = stop_arm };
@@ -170,6 +191,10 @@ void signal_start(void)
 
 /* ---- Waiting ---- */
 
+/*
+ * What interrupts is a handler that ran since the wait began, not one before it: a flag that such a handler set was
+ * there to be seen before the call, as with any signal that comes just before one.
+ */
 int signal_wait(struct waitq *q, uint64_t deadline)
 {
 	int rc;
@@ -188,6 +213,10 @@ bool signal_restart(void)
 	return restarts;
 }
 
+/*
+ * Nothing switches between letting the signals in and waiting, so none is missed in between: that is what the call is
+ * for.
+ */
 int sigsuspend(const sigset_t *mask)
 {
 	static struct waitq never = WAITQ_INIT(never);
@@ -225,6 +254,7 @@ static int take(const sigset_t *set, uint64_t deadline)
 	return sig;
 }
 
+/* The signals are to be blocked by the caller, as POSIX says; else a handler may be quicker. */
 int sigwait(const sigset_t *set, int *sig)
 {
 	*sig = take(set, PLAT_FOREVER);
@@ -251,6 +281,7 @@ int sigwaitinfo(const sigset_t *set, siginfo_t *info)
 
 /* ---- Sending ---- */
 
+/* A blocked one goes where all threads can find it: to sigwait(), or to this thread when it lifts its mask. */
 int raise(int sig)
 {
 	if (!valid(sig))
@@ -263,6 +294,7 @@ int raise(int sig)
 	return 0;
 }
 
+/* There is one process, which is its own group and everybody. */
 int kill(pid_t pid, int sig)
 {
 	if (pid != getpid() && pid != 0 && pid != -1 && pid != -getpid())
@@ -290,6 +322,7 @@ int pthread_kill(pthread_t thread, int sig)
 
 /* ---- What the program says about signals ---- */
 
+/* Flags that need a second stack or children are kept and have no effect. */
 int sigaction(int sig, const struct sigaction *act, struct sigaction *old)
 {
 	if (!valid(sig) || (act && (sig == SIGKILL || sig == SIGSTOP)))
@@ -301,6 +334,7 @@ int sigaction(int sig, const struct sigaction *act, struct sigaction *old)
 	return 0;
 }
 
+/* With the meaning of BSD and glibc: the handler stays, and read() begins again. */
 _sig_func_ptr signal(int sig, _sig_func_ptr handler)
 {
 	struct sigaction act = { .sa_flags = SA_RESTART }, old;
@@ -309,6 +343,10 @@ _sig_func_ptr signal(int sig, _sig_func_ptr handler)
 	return sigaction(sig, &act, &old) ? SIG_ERR : old.sa_handler;
 }
 
+/*
+ * POSIX: what becomes unblocked and is pending is delivered before the call returns, at least one of them. Here all
+ * are.
+ */
 static int change_mask(int how, const sigset_t *set, sigset_t *old)
 {
 	sigset_t *mask = own_mask();

@@ -8,7 +8,10 @@
 /* For crt.c: from now on the host's request to stop arrives as SIGTERM. */
 void signal_start(void);
 
-/* Runs the handler of sig in this thread if the program has installed one and does not block it; without one does nothing. Returns whether it ran. */
+/*
+ * Runs the handler of sig in this thread if the program has installed one and does not block it; without one does
+ * nothing. Returns whether it ran.
+ */
 int signal_call(int sig);
 
 /* sig for the program from a poller or timer: its handler runs later, in a thread of its own. */

@@ -46,6 +46,7 @@ int sigismember(const sigset_t *set, int sig)
 	return (*set >> sig) & 1;
 }
 
+/* Handlers never run on a stack that has overflowed: such a fault ends the machine. */
 int sigaltstack(const stack_t *stack, stack_t *old)
 {
 	(void)stack;
@@ -54,6 +55,7 @@ int sigaltstack(const stack_t *stack, stack_t *old)
 	return 0;
 }
 
+/* Old, and still used by servers that want EINTR after signal(). */
 int siginterrupt(int sig, int on)
 {
 	struct sigaction act;

@@ -2,10 +2,10 @@
 /*
  * What is not here: this file is the list.
  *
- * Calls that need a second process, or a kernel feature that pith does not have, fail with ENOSYS. Calls that would change
- * the tree of names fail with EROFS, as on any file system that was mounted read-only: programs know what to do then. Calls
- * that would change what can have one value only succeed when they ask for that.
- * pthread_cancel() (pthread.c) fails with ENOSYS too; MAP_FIXED and PROT_EXEC are refused in mman.c.
+ * Calls that need a second process, or a kernel feature that pith does not have, fail with ENOSYS. Calls that would
+ * change the tree of names fail with EROFS, as on any file system that was mounted read-only: programs know what to
+ * do then. Calls that would change what can have one value only succeed when they ask for that. pthread_cancel()
+ * (pthread.c) fails with ENOSYS too; MAP_FIXED and PROT_EXEC are refused in mman.c.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -36,7 +36,10 @@ struct extra {
 
 /* ---- Numbers ---- */
 
-/* Octal in text, ended by a blank, NUL or the field; or GNU's base 256 with the top bit set. All bits set for nonsense. */
+/*
+ * Octal in text, ended by a blank, NUL or the field; or GNU's base 256 with the top bit set. All bits set for
+ * nonsense.
+ */
 static uint64_t number(const char *field, size_t len)
 {
 	uint64_t n = 0;
@@ -101,11 +104,13 @@ static bool is_zero(const struct header *h)
 	return true;
 }
 
+/* A field that is full has no NUL. */
 static struct archive_text field_text(const char *field, size_t max)
 {
 	return (struct archive_text){ field, strnlen(field, max) };
 }
 
+/* A block of zeros is the end mark of an archive without members: pith-cc makes one of an empty folder. */
 bool tar_detect(const struct archive_reader *r)
 {
 	const struct header *h = (const void *)(r->base + r->at);
@@ -115,11 +120,16 @@ bool tar_detect(const struct archive_reader *r)
 
 /* ---- Extended headers ---- */
 
+/* Keys are not ended by NUL. */
 static bool key_is(const char *key, size_t len, const char *name)
 {
 	return strlen(name) == len && !memcmp(key, name, len);
 }
 
+/*
+ * What is known of the keywords of "pax Extended Header"; GNU.sparse is GNU tar's. The others say nothing about what
+ * is served.
+ */
 static void pax_record(struct extra *x, const char *key, size_t klen, struct archive_text value)
 {
 	const char *p = value.s, *end = value.s + value.len;
@@ -155,7 +165,8 @@ static void pax_read(struct extra *x, const char *p, size_t size)
 		equals = memchr(key, '=', (size_t)(p - key));
 		if (!equals || p[-1] != '\n')
 			return;
-		pax_record(x, key, (size_t)(equals - key), (struct archive_text){ equals + 1, (size_t)(p - 1 - (equals + 1)) });
+		pax_record(x, key, (size_t)(equals - key),
+			(struct archive_text){ equals + 1, (size_t)(p - 1 - (equals + 1)) });
 	}
 }
 
@@ -204,6 +215,7 @@ static enum archive_kind kind_of(const struct header *h, const struct archive_te
 	}
 }
 
+/* What an extended header has said goes before what stands in the header itself. */
 static void fill(struct archive_entry *e, const struct header *h, const struct extra *x)
 {
 	memset(e, 0, sizeof *e);
@@ -218,12 +230,19 @@ static void fill(struct archive_entry *e, const struct header *h, const struct e
 	e->kind = x->sparse ? ARCHIVE_OTHER : kind_of(h, &e->path);
 }
 
-/* Only these carry data: for others the size field is noise (POSIX: "no data blocks"), but for ours that are skipped. */
+/*
+ * Only these carry data: for others the size field is noise (POSIX: "no data blocks"), but for ours that are skipped.
+ */
 static bool has_data(const struct header *h)
 {
 	return h->type < '1' || h->type > '6';
 }
 
+/*
+ * Goes on over headers that are about the next one until a member comes. Each turn moves r->at on by a block at
+ * least, so an archive of nothing but such headers ends too. `left` is what lies behind the header: every size is
+ * compared with it.
+ */
 enum archive_result tar_next(struct archive_reader *r, struct archive_entry *e)
 {
 	struct extra x = { .sparse = false };

@@ -12,6 +12,7 @@ int tcgetattr(int fd, struct termios *t)
 	return ioctl(fd, TCGETS, t);
 }
 
+/* TCSETS, TCSETSW and TCSETSF stand in this order, and output is never behind. */
 int tcsetattr(int fd, int when, const struct termios *t)
 {
 	if (when < TCSANOW || when > TCSAFLUSH) {
@@ -21,6 +22,7 @@ int tcsetattr(int fd, int when, const struct termios *t)
 	return ioctl(fd, TCSETS + (unsigned long)when, t);
 }
 
+/* Nothing is thrown away; the error for what is no terminal is all that is asked for. */
 int tcflush(int fd, int queue)
 {
 	struct termios t;

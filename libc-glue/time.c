@@ -2,9 +2,9 @@
 /*
  * Clocks and sleeping.
  *
- * CLOCK_MONOTONIC is plat_now(), CLOCK_REALTIME is plat_wall(), which starts at 1970 on a machine without a calendar clock. There is
- * one process on one CPU and nobody counts what a thread uses, so the CPU-time clocks tell the time since boot.
- * The host owns the wall clock: setting it is refused.
+ * CLOCK_MONOTONIC is plat_now(), CLOCK_REALTIME is plat_wall(), which starts at 1970 on a machine without a calendar
+ * clock. There is one process on one CPU and nobody counts what a thread uses, so the CPU-time clocks tell the time
+ * since boot. The host owns the wall clock: setting it is refused.
  */
 #include <errno.h>
 #include <sys/time.h>
@@ -29,11 +29,13 @@ int time_valid(const struct timespec *t)
 	return t->tv_sec >= 0 && t->tv_nsec >= 0 && t->tv_nsec < (long)NS;
 }
 
+/* A time that does not fit, some 584 years from now, never comes. */
 static uint64_t to_ns(const struct timespec *t)
 {
 	uint64_t ns;
 
-	if (__builtin_mul_overflow((uint64_t)t->tv_sec, (uint64_t)NS, &ns) || __builtin_add_overflow(ns, (uint64_t)t->tv_nsec, &ns))
+	if (__builtin_mul_overflow((uint64_t)t->tv_sec, (uint64_t)NS, &ns) ||
+		__builtin_add_overflow(ns, (uint64_t)t->tv_nsec, &ns))
 		return PLAT_FOREVER;
 	return ns;
 }
@@ -76,6 +78,7 @@ int clock_gettime(clockid_t clock, struct timespec *t)
 	return 0;
 }
 
+/* Clocks tell nanoseconds; what ticks beneath is the platform's. Not 0, which some programs divide by. */
 int clock_getres(clockid_t clock, struct timespec *res)
 {
 	if (clock > CLOCK_LAST)
@@ -85,6 +88,7 @@ int clock_getres(clockid_t clock, struct timespec *res)
 	return 0;
 }
 
+/* The host sets the clock. EINVAL where the call would be wrong anywhere. */
 int clock_settime(clockid_t clock, const struct timespec *t)
 {
 	return (int)fd_result(clock > CLOCK_LAST || !time_valid(t) ? -EINVAL : -EPERM);
@@ -98,6 +102,7 @@ int clock_getcpuclockid(pid_t pid, clockid_t *clock)
 	return 0;
 }
 
+/* The zone is obsolete in POSIX and not filled in; TZ is newlib's affair. */
 int gettimeofday(struct timeval *t, void *zone)
 {
 	uint64_t us = plat_wall() / 1000;
@@ -127,6 +132,10 @@ clock_t times(struct tms *t)
 
 /* ---- Sleeping ---- */
 
+/*
+ * Woken by the clock or by a handler. A signal to the first thread also wakes the other sleepers: they look and go on
+ * sleeping.
+ */
 static int sleep_until(uint64_t deadline)
 {
 	static struct waitq sleepers = WAITQ_INIT(sleepers); /* nobody wakes them but a signal */
@@ -138,6 +147,7 @@ static int sleep_until(uint64_t deadline)
 	return rc == -EINTR ? -EINTR : 0;
 }
 
+/* A span of 0 is a yield. */
 int nanosleep(const struct timespec *span, struct timespec *left)
 {
 	uint64_t deadline, now;

@@ -26,6 +26,7 @@ struct timer_file {
 	struct waitq readers;
 };
 
+/* The file is the first member, but need not be. */
 static struct timer_file *of(struct fd_file *f)
 {
 	return container_of(f, struct timer_file, file);
@@ -71,6 +72,7 @@ static ssize_t timer_read(struct fd_file *f, const struct iovec *v, int nv, off_
 	return sizeof count;
 }
 
+/* Cannot be written, and so is never ready for it. */
 static unsigned timer_ready(struct fd_file *f)
 {
 	return of(f)->count ? POLLIN : 0;
@@ -101,6 +103,7 @@ int timerfd_create(clockid_t clock, int flags)
 
 /* ---- Setting ---- */
 
+/* A timer that is due but has not run yet has a nanosecond left: 0 would mean that it is not set. */
 static void tell(const struct timer_file *t, struct itimerspec *value)
 {
 	uint64_t now = plat_now();
@@ -109,6 +112,7 @@ static void tell(const struct timer_file *t, struct itimerspec *value)
 	value->it_interval = time_spec(t->period);
 }
 
+/* What has gone off and was not read is forgotten, as on Linux. */
 static int set(struct timer_file *t, int flags, const struct itimerspec *value)
 {
 	const struct timespec *first = &value->it_value;

@@ -2,9 +2,10 @@
 /*
  * The one tree of names that open(), stat() and readdir() see.
  *
- * It is in memory, built at start and never shrinks, so a node needs no count of users. Names are found by a hash of directory
- * and name; a directory lists its entries in the order in which they came. Nobody can write to it; what the archive says
- * is input, so paths are taken apart here with every ".." refused, and a later entry replaces an earlier one as tar has it.
+ * It is in memory, built at start and never shrinks, so a node needs no count of users. Names are found by a hash of
+ * directory and name; a directory lists its entries in the order in which they came. Nobody can write to it; what the
+ * archive says is input, so paths are taken apart here with every ".." refused, and a later entry replaces an earlier
+ * one as tar has it.
  */
 #include "libc-glue/tree.h"
 
@@ -18,6 +19,7 @@
 
 struct tree_node tree_root = { .kind = TREE_DIR, .mode = 0755, .name = "", .ino = 1, .parent = &tree_root };
 
+/* /dev and /proc fit in here: an image without an archive never asks malloc() for buckets. */
 static struct tree_node *first_buckets[BUCKETS_FIRST];
 static struct tree_node **buckets = first_buckets;
 static size_t nbuckets = BUCKETS_FIRST; /* a power of two */
@@ -66,6 +68,7 @@ static void rehash(void)
 		free(old);
 }
 
+/* Nodes are compared by directory first: a hash is not to be trusted, a pointer and a length are. */
 struct tree_node *tree_child(struct tree_node *dir, const char *name, size_t length)
 {
 	struct tree_node *n = buckets[hash(dir, name, length) & (nbuckets - 1)];
@@ -77,6 +80,7 @@ struct tree_node *tree_child(struct tree_node *dir, const char *name, size_t len
 
 /* ---- Adding ---- */
 
+/* Inode numbers are given in order and never again: programs compare them to tell files apart. The root has 1. */
 static void attach(struct tree_node *n, struct tree_node *dir, const char *name, size_t length)
 {
 	n->name = name;
@@ -108,6 +112,7 @@ static int replace(struct tree_node *old, const struct tree_node *n)
 	return 0;
 }
 
+/* A folder that no archive member describes: of the year 1970, open to all. */
 static struct tree_node *make_dir(struct tree_node *dir, const char *name, size_t length)
 {
 	struct tree_node *n = calloc(1, sizeof *n);
@@ -138,6 +143,7 @@ static const char *next_part(const char *p, const char *end, size_t *length)
 	}
 }
 
+/* ".." is refused where names are added, and goes up where they are looked for. */
 static bool is_parent(const char *part, size_t length)
 {
 	return length == 2 && part[0] == '.' && part[1] == '.';
@@ -158,6 +164,7 @@ static int step_down(struct tree_node **dir, const char *part, size_t length)
 	return 0;
 }
 
+/* All of it before anything is made: a path that is refused leaves no folders behind. */
 static int check_path(const char *path, size_t length)
 {
 	const char *part = path, *end = path + length;
@@ -174,6 +181,9 @@ static int check_path(const char *path, size_t length)
 	return parts ? 0 : -EINVAL;
 }
 
+/*
+ * Symbolic links on the way are not followed: an archive could otherwise put members where another one's link points.
+ */
 int tree_add(struct tree_node *n, const char *path, size_t length, struct tree_node **placed)
 {
 	const char *end = path + length, *part, *next;
@@ -225,6 +235,7 @@ static int walk_link(struct walk *w, const struct tree_node *link)
 	return rc;
 }
 
+/* Every part but the last must be a folder, or lead to one; the last is what the caller asked for, link or not. */
 static int walk_part(struct walk *w, const char *part, size_t length, bool is_last)
 {
 	struct tree_node *n;
@@ -267,6 +278,7 @@ static int walk_path(struct walk *w, const char *path, size_t length)
 	return rc;
 }
 
+/* The path is the program's, and may not be ended where memory is: no more than PATH_MAX bytes of it are looked at. */
 int tree_find(struct tree_node *from, const char *path, bool follow, struct tree_node **found)
 {
 	struct walk w = { .at = from, .follow = follow };
@@ -295,6 +307,7 @@ static mode_t type_of(enum tree_kind kind)
 	}
 }
 
+/* One device, root's files, one time for all three: the archive has no more, and nothing is ever written. */
 void tree_stat(const struct tree_node *n, struct stat *st)
 {
 	memset(st, 0, sizeof *st);
@@ -309,6 +322,7 @@ void tree_stat(const struct tree_node *n, struct stat *st)
 	st->st_atime = st->st_mtime = st->st_ctime = n->mtime;
 }
 
+/* Written from the end, since a node knows its parent only, and then moved to the front. */
 int tree_path(const struct tree_node *n, char *buf, size_t size)
 {
 	size_t at = size;

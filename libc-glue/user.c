@@ -9,9 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Servers look up whom to become, and setuid(0) succeeds. */
 static struct passwd users[] = {
 	{ .pw_name = "root", .pw_passwd = "*", .pw_gecos = "", .pw_comment = "", .pw_dir = "/", .pw_shell = "" },
-	{ .pw_name = "nobody", .pw_passwd = "*", .pw_uid = 65534, .pw_gid = 65534, .pw_gecos = "", .pw_comment = "", .pw_dir = "/", .pw_shell = "" },
+	{ .pw_name = "nobody", .pw_passwd = "*", .pw_uid = 65534, .pw_gid = 65534, .pw_gecos = "",
+		.pw_comment = "", .pw_dir = "/", .pw_shell = "" },
 };
 
 static char *no_members[] = { NULL };

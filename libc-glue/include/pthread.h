@@ -2,8 +2,8 @@
 /*
  * POSIX threads, in place of newlib's header. libc-glue/pthread*.c.
  *
- * Threads share one CPU and switch only where they block or call sched_yield(). There is no cancellation: pthread_cancel()
- * returns ENOSYS. Scheduling policies and priorities are stored and have no effect.
+ * Threads share one CPU and switch only where they block or call sched_yield(). There is no cancellation:
+ * pthread_cancel() returns ENOSYS. Scheduling policies and priorities are stored and have no effect.
  */
 #ifndef PTHREAD_H
 #define PTHREAD_H

@@ -2,7 +2,8 @@
 /*
  * A disk as a file: odd offsets and addresses against a copy in memory, many threads at once, asynchronous calls.
  *
- * In a guest the disk is /dev/blk0, which is overwritten; elsewhere a file of its own that is gone afterwards. argv[1] names another.
+ * In a guest the disk is /dev/blk0, which is overwritten; elsewhere a file of its own that is gone afterwards.
+ * argv[1] names another.
  */
 #include <aio.h>
 #include <errno.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * POSIX threads and semaphores: every kind of lock, with and without time running out, values of threads, and their ends.
+ * POSIX threads and semaphores: every kind of lock, with and without time running out, values of threads, and their
+ * ends.
  */
 #include <errno.h>
 #include <pthread.h>

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libc-glue/tar.c, cpio.c, archive.c, tree.c: archives made here, then cut at every length and damaged at random places.
+ * libc-glue/tar.c, cpio.c, archive.c, tree.c: archives made here, then cut at every length and damaged at random
+ * places.
  *
- * Each archive is copied into memory of exactly its size before it is mounted, so the sanitizer sees every
- * byte that is read behind it.
+ * Each archive is copied into memory of exactly its size before it is mounted, so the sanitizer sees every byte that
+ * is read behind it.
  */
 #include <errno.h>
 #include <limits.h>

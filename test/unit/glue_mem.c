@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libc-glue/mem.c: every length to 300 at every alignment, overlaps both ways, lengths around the limits, against loops of bytes.
+ * libc-glue/mem.c: every length to 300 at every alignment, overlaps both ways, lengths around the limits, against
+ * loops of bytes.
  */
 #include <stdint.h>
 #include <string.h>

@@ -3,8 +3,8 @@
  * What newlib itself and every program must agree on.
  *
  * newlib's types for a machine that it does not know are those of a small one: 16-bit inode numbers, an int from
- * read(). They are part of the ABI (struct stat, FILE), so they are set in this one place: newlib is
- * compiled with `-include sys/pith.h`, and programs get it from <newlib.h>, which every header of newlib includes first.
+ * read(). They are part of the ABI (struct stat, FILE), so they are set in this one place: newlib is compiled with
+ * `-include sys/pith.h`, and programs get it from <newlib.h>, which every header of newlib includes first.
  */
 #ifndef SYS_PITH_H
 #define SYS_PITH_H
@@ -13,7 +13,8 @@
 #define __DYNAMIC_REENT__ 1 /* errno and the like by __getreent(): libc-glue/reent.c */
 #endif
 
-#define _REENT_GLOBAL_STDIO_STREAMS 1 /* one stdout for all threads; newlib would give each its own, with a buffer of its own */
+/* One stdout for all threads: newlib would give each its own, with a buffer of its own. */
+#define _REENT_GLOBAL_STDIO_STREAMS 1
 
 #define _READ_WRITE_RETURN_TYPE long
 #define _READ_WRITE_BUFSIZE_TYPE unsigned long

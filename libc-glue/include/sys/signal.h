@@ -2,8 +2,8 @@
 /*
  * Signals, in place of newlib's header: its struct sigaction has no sa_sigaction and no flags.
  *
- * The numbers are newlib's. No other process sends any: raise(), kill(getpid()), alarm() and the host's request to stop (SIGTERM)
- * are where they come from. libc-glue/signal.c says how they are delivered.
+ * The numbers are newlib's. No other process sends any: raise(), kill(getpid()), alarm() and the host's request to
+ * stop (SIGTERM) are where they come from. libc-glue/signal.c says how they are delivered.
  */
 #ifndef _SYS_SIGNAL_H
 #define _SYS_SIGNAL_H

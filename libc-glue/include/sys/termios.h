@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Terminals: what the console knows (libc-glue/cons.c): ICRNL, ICANON, ECHO, ONLCR are its own; other flags are kept and have no
- * effect. The values are Linux's.
+ * Terminals: what the console knows (libc-glue/cons.c): ICRNL, ICANON, ECHO, ONLCR are its own; other flags are kept
+ * and have no effect. The values are Linux's.
  */
 #ifndef SYS_TERMIOS_H
 #define SYS_TERMIOS_H
