@@ -184,20 +184,18 @@ static int ask(const char *name, u8_t type, struct netdb_addr *a)
 
 static int find_by_dns(const char *name, int family, struct netdb_addr *v)
 {
-	int n = 0, rc = EAI_NONAME;
+	int four = EAI_NONAME, six = EAI_NONAME;
 
 	stack_wait_route(dns_getserver(0)); /* the server's address comes with ours */
 	if (ip_addr_isany(dns_getserver(0)))
 		return EAI_AGAIN;
 	if (family != AF_INET6)
-		rc = ask(name, LWIP_DNS_ADDRTYPE_IPV4, &v[n]);
-	if (rc > 0)
-		n++;
+		four = ask(name, LWIP_DNS_ADDRTYPE_IPV4, v);
 	if (family != AF_INET)
-		rc = ask(name, LWIP_DNS_ADDRTYPE_IPV6, &v[n]);
-	if (rc > 0)
-		n++;
-	return n > 0 ? n : rc;
+		six = ask(name, LWIP_DNS_ADDRTYPE_IPV6, v + (four > 0));
+	if (four > 0 || six > 0)
+		return (four > 0) + (six > 0);
+	return family == AF_INET6 ? six : four;
 }
 
 /* ---- All of them ---- */

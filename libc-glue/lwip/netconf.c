@@ -17,6 +17,7 @@
 
 #include "core/core.h"
 #include "core/plat.h"
+#include "libc-glue/inet.h"
 #include "libc-glue/lwip/hooks.h"
 #include "libc-glue/lwip/netdev.h"
 #include "libc-glue/lwip/stack.h"
@@ -126,9 +127,9 @@ static void tell4(const struct netdev *d)
 
 static void tell6(const struct netdev *d, s8_t i)
 {
-	char text[IP6ADDR_STRLEN_MAX];
+	char text[INET6_ADDRSTRLEN];
 
-	ip6addr_ntoa_r(netif_ip6_addr(&d->netif, i), text, sizeof text);
+	inet_format(AF_INET6, netif_ip6_addr(&d->netif, i)->addr, text, sizeof text);
 	log_line(LOG_INFO, "nic%u: %s", d->n, text);
 }
 
