@@ -17,12 +17,12 @@
  */
 
 #define FLAT_MTU 1500u      /* the most without scatter-gather: a frame is one page then */
-#define MTU_MIN 68u
-#define MTU_MAX 65521u
+#define MTU_MIN 68u         /* RFC 791 section 3.2: no link that carries IP has less */
+#define MTU_MAX 65521u      /* NETFRONT_FRAME_MAX less the Ethernet header */
 #define ETH_LEN 14u
 #define GSO_PAGES 17u       /* of a bounce unit: the largest frame and its start */
 #define SMALL 2048u         /* pages: below, no segmentation offload and few buffers */
-#define BUFFERS_MIN 16u
+#define BUFFERS_MIN 16u     /* of a queue; with fewer the interface is not brought up */
 #define BUFFERS_SHARE 16u   /* receive buffers take at most this part of free memory */
 
 /* Keys of an earlier connection that this one does not write would be believed all the same. */
@@ -53,6 +53,12 @@ static void *clean_pages(size_t n)
 
 /* ---- memory and grants, once ---- */
 
+/*
+ * A share of what is free now: the program and other interfaces want the rest. Halved until pages
+ * and grants suffice. Each buffer of a backend that is not trusted has a private twin, into which
+ * rx.c copies what came before anybody looks at it: the backend keeps write access to the granted
+ * page for ever, and could change a header between check and use.
+ */
 static int make_buffers(struct netfront_queue *q)
 {
 	size_t n = page_unused() / BUFFERS_SHARE / q->nic->n_queues;
@@ -67,6 +73,10 @@ static int make_buffers(struct netfront_queue *q)
 	return q->buffers && (q->nic->trusted || q->private) ? 0 : -ERR_NOMEM;
 }
 
+/*
+ * For an interface that never came up. gnttab_free() loses pages that the backend still maps
+ * (XSA-396); the structure and the private twins were never granted and can always be freed.
+ */
 static void free_queue(struct netfront_queue *q)
 {
 	gnttab_free(q->tx_page, 1, q->tx_ref);
@@ -78,6 +88,11 @@ static void free_queue(struct netfront_queue *q)
 	page_free(q, pages_of(sizeof(*q)));
 }
 
+/*
+ * The queue hangs in nic->queue[] before it is complete, so that discard() finds what a failure
+ * half-way leaves. Both sides write the ring pages; bounce pages are read-only to the backend,
+ * which has nothing to say in a frame of ours.
+ */
 static int make_queue(struct netfront *nic, unsigned number)
 {
 	struct netfront_queue *q = clean_pages(pages_of(sizeof(*q)));
@@ -128,6 +143,11 @@ static void size_bounce(struct netfront *nic)
 		nic->bounces = 8;
 }
 
+/*
+ * What this backend takes. A feature without a key is off; a value that is no number ends the
+ * connection. `trusted` is the toolstack's word, in our own directory (netif.h): where it is 0
+ * there is no scatter-gather, since every frame is copied into one bounce unit.
+ */
 static int read_features(struct netfront *nic)
 {
 	uint64_t trusted;
@@ -213,6 +233,12 @@ static void close_ports(struct netfront_queue *q)
 	q->tx_port = q->rx_port = -1;
 }
 
+/*
+ * The order is what keeps frames from being lost or counted twice: first no port is left that an
+ * earlier backend could fire; then every frame that was out is done; only then is the ring cleared
+ * on which its answers would have stood. -ERR_NOMEM: Xen has no channel left, or evtchn.c no place
+ * on its list.
+ */
 static int start_queue(struct netfront_queue *q)
 {
 	close_ports(q);
@@ -225,6 +251,7 @@ static int start_queue(struct netfront_queue *q)
 	return q->tx_port < 0 || q->rx_port < 0 ? -ERR_NOMEM : 0;
 }
 
+/* netif.h, "feature-split-event-channels": one key or the pair, never both. */
 static void queue_keys(struct xenbus_keys *k, const struct netfront_queue *q)
 {
 	xenbus_key(k, "tx-ring-ref", (unsigned)q->tx_ref);
@@ -237,6 +264,11 @@ static void queue_keys(struct xenbus_keys *k, const struct netfront_queue *q)
 	xenbus_key(k, "event-channel-rx", (unsigned)q->rx_port);
 }
 
+/*
+ * request-rx-copy: the backend copies into pages of ours, the only mode that Linux' netback has.
+ * The other keys say what we take on receive; what we may send are the backend's keys. They and the
+ * state are one transaction: netback reads them when it sees Connected, and must find all or none.
+ */
 static int publish(struct netfront *nic)
 {
 	static const char *const always[] = { "request-rx-copy", "feature-rx-notify", "feature-sg", "feature-gso-tcpv4",
@@ -291,6 +323,10 @@ static void up(struct netfront *nic)
 		 nic->queue[0]->n_buffers, nic->dev.domid);
 }
 
+/*
+ * Closing comes before the grants end: a backend that has let go by then gives us the pages back,
+ * one that has not costs us those pages.
+ */
 static void discard(struct netfront *nic)
 {
 	xenbus_close(&nic->dev);
@@ -329,6 +365,10 @@ int nic_open(unsigned n, struct nic_info *info)
 	return 0;
 }
 
+/*
+ * Read-only: a backend that could write here would change segments which TCP may have to send once
+ * more. It may read all of the arena at any time, so nothing but packets belongs there.
+ */
 int nic_share(unsigned n, void *base, size_t len)
 {
 	struct netfront *nic = connect_nic(n);
@@ -347,6 +387,10 @@ int nic_share(unsigned n, void *base, size_t len)
 
 /* ---- the backend's state, later ---- */
 
+/*
+ * Every token comes back, though the backend may still read those pages: it may read them at any
+ * time as it is. Nothing is sent again: TCP repeats what mattered, and datagrams may be lost.
+ */
 static void down(struct netfront *nic)
 {
 	nic->connected = false;
@@ -356,6 +400,10 @@ static void down(struct netfront *nic)
 	}
 }
 
+/*
+ * The first reason is the one worth a line. For good: nothing resets `broken`, since the same
+ * backend would not be more honest the second time.
+ */
 void connect_nic_break(struct netfront *nic, const char *why)
 {
 	if (nic->broken)
@@ -366,6 +414,11 @@ void connect_nic_break(struct netfront *nic, const char *why)
 	xenbus_say(&nic->dev, XenbusStateClosing);
 }
 
+/*
+ * xenbus.h, Closing and Closed: answered at once and without waiting, as a wait here stops every
+ * thread. InitWait after that is the backend's invitation to begin anew. connect() does wait, at
+ * most XENBUS_OPEN_NS a step, and every thread with it: that is what a reconnect costs.
+ */
 void connect_nic_service(struct netfront *nic)
 {
 	enum xenbus_state other;

@@ -32,6 +32,7 @@ static bool transport(const uint8_t *p, uint32_t len, uint32_t at, unsigned prot
 	if (proto == PROTO_TCP) {
 		if (at + 20 > len)
 			return false;
+		/* RFC 9293 section 3.1: data offset, in words of 4 bytes, options included. */
 		size = (p[at + 12] >> 4) * 4u;
 	} else if (proto != PROTO_UDP) {
 		return false;
@@ -56,11 +57,19 @@ static bool ip4(const uint8_t *p, uint32_t len, uint32_t at, struct nic_offload 
 	return transport(p, len, at + size, p[at + 9], off);
 }
 
+/*
+ * RFC 8200 section 4: these share one form, the next header and a length in units of 8 bytes beyond
+ * the first 8. A fragment header ends the walk: behind it is no whole segment. So do AH and ESP.
+ */
 static bool extension(unsigned proto)
 {
 	return proto == 0 || proto == 43 || proto == 60; /* hop-by-hop, routing, destination options */
 }
 
+/*
+ * Bounded by the frame's length and by IP6_EXTENSIONS: a sender who fills a frame with tiny headers
+ * costs eight steps. A chain that is longer ends at a protocol that transport() does not know.
+ */
 static bool ip6(const uint8_t *p, uint32_t len, uint32_t at, struct nic_offload *off)
 {
 	unsigned proto;
@@ -78,6 +87,10 @@ static bool ip6(const uint8_t *p, uint32_t len, uint32_t at, struct nic_offload 
 	return transport(p, len, at, proto, off);
 }
 
+/*
+ * One VLAN tag (802.1Q) is looked through, a second one is not IP. len is that of the first buffer:
+ * headers that go on in another one are not found, and rx.c drops the frame if it needs them.
+ */
 unsigned headers_find(const uint8_t *frame, uint32_t len, struct nic_offload *off)
 {
 	uint32_t at = ETH_LEN;
@@ -97,6 +110,11 @@ unsigned headers_find(const uint8_t *frame, uint32_t len, struct nic_offload *of
 	return 0;
 }
 
+/*
+ * RFC 1071. The field holds the pseudo-header's sum (nic.h, NIC_CSUM_PARTIAL) and is summed with
+ * the rest; an odd last byte is the high half of a word. Both offsets are 16 bits, so `place`
+ * cannot wrap.
+ */
 bool headers_checksum(uint8_t *frame, uint32_t len, const struct nic_offload *off)
 {
 	uint32_t place = (uint32_t)off->csum_start + off->csum_offset;

@@ -10,6 +10,10 @@
  * and nobody has to handle a new kind of error.
  */
 
+/*
+ * Receive offloads are always there: we published that we take blank checksums and large frames.
+ * NIC_TX_CSUM means IPv6 too, where the backend lacks that: tx.c then sums by itself.
+ */
 void nic_info(unsigned n, struct nic_info *info)
 {
 	struct netfront *nic = connect_nic(n);
@@ -41,6 +45,11 @@ void nic_stats(unsigned n, struct nic_stats *stats)
 	}
 }
 
+/*
+ * The backend's state is followed here and in nic_info(), since nothing calls us when its watch
+ * fires. `connected` is asked for each queue: what one of them receives may break the device and
+ * close them all.
+ */
 unsigned nic_rx(unsigned n, struct nic_buf *v, unsigned max)
 {
 	struct netfront *nic = connect_nic(n);
@@ -53,6 +62,10 @@ unsigned nic_rx(unsigned n, struct nic_buf *v, unsigned max)
 	return got;
 }
 
+/*
+ * An id is queue * NETFRONT_BUFFERS + buffer, and no backend has a part in it. Buffers come back
+ * from a broken interface too.
+ */
 void nic_rx_done(unsigned n, uint32_t id)
 {
 	struct netfront *nic = connect_nic(n);
@@ -90,6 +103,10 @@ static unsigned choose(const struct netfront *nic, const struct nic_frag *first)
 	return (hash ^ hash >> 16) % nic->n_queues;
 }
 
+/*
+ * -ERR_AGAIN also from an interface that is down, when every slot keeps a token that was not
+ * fetched: then nic_tx_done() is what helps.
+ */
 int nic_tx(unsigned n, const struct nic_frag *v, unsigned nv, const struct nic_offload *off, void *token)
 {
 	struct netfront *nic = connect_nic(n);
@@ -116,6 +133,10 @@ unsigned nic_tx_done(unsigned n, void **token, unsigned max)
 	return got;
 }
 
+/*
+ * ring_push() compares with the backend's req_event, so a backend that is busy costs no hypercall.
+ * Refill comes between, so that both directions share one event where they share a channel.
+ */
 void nic_kick(unsigned n)
 {
 	struct netfront *nic = connect_nic(n);
@@ -135,10 +156,19 @@ void nic_kick(unsigned n)
 	}
 }
 
+/*
+ * ring_arm() writes rsp_event, then looks once more: either we see the backend's answer or it sees
+ * our wish. Tokens not fetched, a frame that stands whole, a ring found broken are work too: no
+ * event would come for them. Returning early leaves rings unarmed; the caller polls and arms them
+ * all again (nic.h).
+ */
 bool nic_arm(unsigned n)
 {
 	struct netfront *nic = connect_nic(n);
 
+	/*
+	 * Nobody clears the watch of a broken interface: it would keep the machine awake for ever.
+	 */
 	if (nic->dev.watch.fired && !nic->broken)
 		return true;
 	for (unsigned i = 0; i < nic->n_queues; i++) {

@@ -59,6 +59,11 @@ void rx_reset(struct netfront_queue *q)
 
 /* ---- one response ---- */
 
+/*
+ * netif.h, struct netif_extra_info. We asked for segmentation only: another type is a broken
+ * protocol, not something to skip, as its meaning for the frame is unknown. EXTRAS_MAX ends a chain
+ * that says MORE for ever.
+ */
 static const char *take_extra(struct netfront_queue *q, const struct netif_rx_response *rsp, unsigned buffer)
 {
 	struct netfront_incoming *in = &q->in;
@@ -90,6 +95,12 @@ static uint8_t *bytes_of(struct netfront_queue *q, unsigned buffer, uint32_t off
 	return (uint8_t *)copy;
 }
 
+/*
+ * netif.h, netif_rx_response: a status above 0 is a length, at most 32767; below, an error. An
+ * error, or no bytes at all, drops the frame, but its other parts are taken all the same, or the
+ * ring would be out of step. The first part's flags are the frame's; more_data is each part's own.
+ * The sums here cannot wrap: 16 and 15 bits.
+ */
 static const char *take_part(struct netfront_queue *q, const struct netif_rx_response *rsp, unsigned position, unsigned buffer)
 {
 	struct netfront_incoming *in = &q->in;
@@ -177,6 +188,7 @@ static bool gather(struct netfront_queue *q)
 		why = take_response(q);
 		if (why || in->extra || in->more)
 			continue;
+		/* 18 parts could be 72 KiB: longer than IP allows. */
 		in->bad |= in->bytes > NETFRONT_FRAME_MAX;
 		if (in->bad || !offload(in, &in->part[0].off))
 			drop(q);
@@ -206,6 +218,10 @@ static unsigned lend(struct netfront_queue *q, struct nic_buf *v)
 	return n;
 }
 
+/*
+ * A frame that does not fit into what is left of v stays in q->in, whole, for the next call. max,
+ * and in gather() the ring's size, bound what a backend that never pauses can make of one poll.
+ */
 unsigned rx_frames(struct netfront_queue *q, struct nic_buf *v, unsigned max)
 {
 	unsigned n = 0;

@@ -32,6 +32,10 @@ struct plan {
 
 /* ---- frames that are done ---- */
 
+/*
+ * Called once for each frame, when its last slot was answered or never will be. `next` has two
+ * lives: while out it chains the frame's slots, from here on the frames that are done.
+ */
 static void give_back(struct netfront_queue *q, uint16_t first)
 {
 	struct netfront_slot *s = q->slot;
@@ -84,12 +88,17 @@ static const char *answered(struct netfront_queue *q, const struct netif_tx_resp
 		return "an answer with an unknown status";
 	if (rsp->status < 0)
 		q->nic->stats.tx_errors++;
+	/* At once: the same id a second time is then an answer to nothing. */
 	s[rsp->id].out = false;
 	if (--s[s[rsp->id].first].left == 0)
 		give_back(q, s[rsp->id].first);
 	return NULL;
 }
 
+/*
+ * The number pending is read once: answers that come meanwhile are the next call's, and its work is
+ * bounded.
+ */
 void tx_reap(struct netfront_queue *q)
 {
 	uint32_t n = ring_pending(&q->tx);
@@ -108,6 +117,10 @@ void tx_reap(struct netfront_queue *q)
 		connect_nic_break(q->nic, why);
 }
 
+/*
+ * `left` tells frames that are out from those that are done and wait in the list. Extra info is
+ * forgotten with the ring that held it.
+ */
 void tx_reset(struct netfront_queue *q)
 {
 	q->extras_out = 0;
@@ -174,6 +187,9 @@ static void bounce(struct netfront_queue *q, uint16_t unit, const struct nic_fra
 		to += v[i].len;
 	}
 	plan->n = 0;
+	/*
+	 * Always fits: acceptable() knows the unit's size, and 17 pages are fewer than SLOTS_MAX.
+	 */
 	add(plan, (uint32_t)q->bounce_ref + (uint32_t)page, 0, plan->total);
 }
 
@@ -197,6 +213,11 @@ static bool backend_sums(const struct netfront *nic, const struct nic_frag *v, u
 	return nic->csum6 || byte_at(v, nv, 12) != 0x86 || byte_at(v, nv, 13) != 0xdd;
 }
 
+/*
+ * netif.h, netif_tx_request.size: of the first request, the whole frame's; of the others, their
+ * own. The backend takes the first one's share to be what is left. NETTXF_more_data: another
+ * request follows.
+ */
 static void put_request(struct netfront_queue *q, const struct plan *plan, unsigned i, uint16_t id)
 {
 	struct netif_tx_request req = {
@@ -231,6 +252,10 @@ static uint16_t take_slot(struct netfront_queue *q)
 	return q->slot_free[--q->slots_free];
 }
 
+/*
+ * `left` counts requests that have an id; the GSO slot has none and is in extras_out. The backend
+ * sees nothing of it before nic_kick().
+ */
 static void put_frame(struct netfront_queue *q, const struct plan *plan, const struct nic_offload *off, uint16_t unit, void *token)
 {
 	uint16_t first = take_slot(q), id = first;
@@ -265,6 +290,7 @@ static bool acceptable(const struct netfront *nic, const struct nic_frag *v, uns
 			return false;
 		plan->total += v[i].len;
 	}
+	/* Any frame may turn out to need the bounce, so none may be longer than a unit. */
 	if (plan->total > nic->bounce_pages * PAGE_SIZE || plan->total > NETFRONT_FRAME_MAX)
 		return false;
 	if (!off || !(off->flags & OFFLOADS))
@@ -276,6 +302,11 @@ static bool acceptable(const struct netfront *nic, const struct nic_frag *v, uns
 	return off->gso_size > 0 && (off->flags & NIC_GSO_TCP4 ? nic->gso4 : nic->gso6);
 }
 
+/*
+ * What can fail fails before the first slot is taken: -ERR_AGAIN and -ERR_INVAL leave nothing
+ * behind. The ring must have room for the longest frame and its GSO slot, SLOTS_MAX + 1, and not
+ * for this one only: so it need not be planned twice.
+ */
 int tx_frame(struct netfront_queue *q, const struct nic_frag *v, unsigned nv, const struct nic_offload *off, void *token)
 {
 	struct plan plan = { .n = 0 };
