@@ -40,6 +40,7 @@ static int check(const struct blkfront *d, const struct blk_req *r)
 		return -ERR_NOTSUP;
 	if (r->op != BLK_READ && info->read_only)
 		return -ERR_ROFS;
+	/* No sum that could wrap; at every request, since the disk may have shrunk a moment ago. */
 	if (r->sectors == 0 || r->sectors > info->sectors || r->sector > info->sectors - r->sectors)
 		return -ERR_INVAL;
 	if (r->op == BLK_DISCARD)
@@ -47,6 +48,10 @@ static int check(const struct blkfront *d, const struct blk_req *r)
 	return r->sectors <= info->max_sectors && r->data && (uintptr_t)r->data % BLK_ALIGN == 0 ? 0 : -ERR_INVAL;
 }
 
+/*
+ * Queues in turn, so that one slow request does not keep others waiting. -ERR_AGAIN also while
+ * there is no backend: the caller waits for the loop in either case.
+ */
 int blk_submit(unsigned n, struct blk_req *req)
 {
 	struct blkfront *d = connect_disk(n);
@@ -64,6 +69,10 @@ int blk_submit(unsigned n, struct blk_req *req)
 	return -ERR_AGAIN;
 }
 
+/*
+ * Also where the backend is followed. A disk that is down or broken is reaped as well: what was
+ * failed must reach its callers.
+ */
 unsigned blk_reap(unsigned n, struct blk_req **v, unsigned max)
 {
 	struct blkfront *d = connect_disk(n);
@@ -80,6 +89,7 @@ unsigned blk_reap(unsigned n, struct blk_req **v, unsigned max)
 	return got;
 }
 
+/* ring_push() compares with the backend's req_event: one that is busy costs no hypercall. */
 void blk_kick(unsigned n)
 {
 	struct blkfront *d = connect_disk(n);
@@ -95,10 +105,16 @@ void blk_kick(unsigned n)
 	}
 }
 
+/*
+ * ring_arm() writes rsp_event, then looks once more: either we see the answer or the backend sees
+ * our wish. Requests not reaped and a ring found broken are work too, for which no event would
+ * come.
+ */
 bool blk_arm(unsigned n)
 {
 	struct blkfront *d = connect_disk(n);
 
+	/* Nobody clears the watch of a broken disk: it would keep the machine awake. */
 	if (d->dev.watch.fired && !d->broken)
 		return true;
 	for (unsigned i = 0; i < d->n_queues; i++) {

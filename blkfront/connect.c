@@ -14,7 +14,7 @@
 #define SECTORS_MAX (UINT64_MAX / 2 / BLKFRONT_UNIT) /* so that no sum of sectors and bytes wraps */
 #define POOL_SHARE 32u  /* the pool takes at most this part of free memory */
 #define POOL_MIN 13u    /* one request of 11 segments, its list, and one to spare */
-#define DISCARD_MAX (1u << 20)
+#define DISCARD_MAX (1u << 20) /* sectors: 512 MiB or more a request */
 
 /* Keys of an earlier connection that this one does not write would be believed all the same. */
 #define STALE "ring-ref ring-ref0 ring-ref1 ring-ref2 ring-ref3 ring-page-order event-channel multi-queue-num-queues " \
@@ -36,6 +36,11 @@ static size_t pages_of(size_t bytes)
 
 /* ---- memory and grants, once ---- */
 
+/*
+ * Read-write, also for data that is only written to the disk: a backend that keeps grants mapped
+ * needs them so (blkif.h, note 8). POOL_MIN is tried however little is free, since without one
+ * whole request there is no disk; halving is for a grant table that has less room than memory.
+ */
 static int make_pool(struct blkfront *d)
 {
 	size_t n = page_unused() / POOL_SHARE;
@@ -54,6 +59,10 @@ static int make_pool(struct blkfront *d)
 	return d->pool ? 0 : -ERR_NOMEM;
 }
 
+/*
+ * The queue hangs in queue[] before it is complete, so that discard() finds what a failure half-way
+ * leaves. Pages of one ring are consecutive, in memory and in references.
+ */
 static int make_queue(struct blkfront *d, unsigned number)
 {
 	struct blkfront_queue *q = page_alloc(pages_of(sizeof(*q)));
@@ -86,6 +95,10 @@ static void close_port(struct blkfront_queue *q)
 	q->port = -1;
 }
 
+/*
+ * For a disk that never came up. Closing comes first: a backend that has let go by then gives us
+ * the pages back, one that has not costs us those pages (XSA-396).
+ */
 static void discard(struct blkfront *d)
 {
 	xenbus_close(&d->dev);
@@ -115,6 +128,10 @@ static int read_transport(struct blkfront *d, bool again)
 	queues = xenbus_queues(&d->dev, BLKFRONT_QUEUES);
 	if (queues < 0)
 		return queues;
+	/*
+	 * Every grant names its domain and every ring has its pages, made before the seal: a
+	 * backend in another domain, or one that takes less, cannot be served with them.
+	 */
 	if (again)
 		return order < d->order || (unsigned)queues < d->n_queues || d->dev.domid != d->granted_to ? -ERR_NOTSUP : 0;
 	d->order = order < BLKFRONT_RING_ORDER ? (unsigned)order : BLKFRONT_RING_ORDER;
@@ -122,6 +139,11 @@ static int read_transport(struct blkfront *d, bool again)
 	return 0;
 }
 
+/*
+ * An indirect request takes its data's pages and one for the list, so the pool bounds it; the bound
+ * leaves a request that, alone, can always have its pages. max_sectors is what blk.h's callers cut
+ * their requests to: 11 segments, 44 KiB, where nothing better is offered.
+ */
 static int read_features(struct blkfront *d)
 {
 	bool can_discard = false;
@@ -144,6 +166,10 @@ static int read_features(struct blkfront *d)
 	return rc;
 }
 
+/*
+ * In units of 512 bytes like everything on the wire, which Linux' backend always meant and blkif.h
+ * says since Xen 4.20. SECTORS_MAX keeps a lie of the backend's from wrapping sums of ours.
+ */
 static int read_size(struct blkfront *d)
 {
 	uint64_t sectors;
@@ -164,6 +190,7 @@ static int read_shape(struct blkfront *d, bool again)
 		rc = xenbus_number(&d->dev, "info", UINT32_MAX, 0, &flags);
 	if (rc < 0)
 		return rc;
+	/* blkif.h, sector-size: a power of two, 512 at least. blk.h stops at 4096. */
 	if (size < BLKFRONT_UNIT || size & (size - 1) || (again && size != d->info.sector_size)) {
 		log_line(LOG_ERR, "blk%u: a sector size of %u cannot be", d->number, (unsigned)size);
 		return -ERR_PROTO;
@@ -177,6 +204,10 @@ static int read_shape(struct blkfront *d, bool again)
 
 /* ---- rings, events, keys: at every connection ---- */
 
+/*
+ * The order: no port is left that an earlier backend could fire, what was out waits to be put
+ * again, and only then is the ring cleared on which its answers would have stood.
+ */
 static int start_queue(struct blkfront_queue *q)
 {
 	struct blkfront *d = q->disk;
@@ -202,6 +233,12 @@ static void queue_keys(struct xenbus_keys *k, const struct blkfront_queue *q)
 	}
 }
 
+/*
+ * feature-persistent: the same grants always, so a backend that keeps them mapped is right to.
+ * protocol: requests have the layout of a 64-bit guest, whatever its dom0 is. Keys and state are
+ * one transaction, as the backend reads them when it sees Initialised; our Connected waits for its
+ * disk's keys.
+ */
 static int publish(struct blkfront *d)
 {
 	struct xenbus_keys k = { .n = 0 };
@@ -240,9 +277,13 @@ static int connect(struct blkfront *d, bool again)
 		rc = xenbus_wait_connected(&d->dev);
 	if (rc == 0)
 		rc = read_shape(d, again);
+	/* Last: Connected means that what the disk said of itself was read and can be used. */
 	return rc == 0 ? xenbus_ready(&d->dev) : rc;
 }
 
+/*
+ * What waited through the gap goes first; queue_submit() takes nothing new while any of it is left.
+ */
 static void up(struct blkfront *d)
 {
 	d->connected = true;
@@ -267,6 +308,10 @@ static uint16_t handle_of(const struct xenbus_dev *dev)
 	return (uint16_t)number;
 }
 
+/*
+ * Entered into disks[] last: nobody can meet a disk that is not up. All that a backend or xenstore
+ * can get wrong is -ERR_PROTO; the log line has the reason.
+ */
 int blk_open(unsigned n, struct blk_info *info)
 {
 	struct xenbus_dev dev;
@@ -298,6 +343,10 @@ int blk_open(unsigned n, struct blk_info *info)
 
 /* ---- the backend's state, later ---- */
 
+/*
+ * Slots stay as they are: a request that is out waits for the next backend, or for
+ * connect_disk_break().
+ */
 static void down(struct blkfront *d)
 {
 	d->connected = false;
@@ -305,6 +354,10 @@ static void down(struct blkfront *d)
 		close_port(d->queue[i]);
 }
 
+/*
+ * For good: nothing resets `broken`. The backend may still write to the pool, which is never used
+ * again; callers' buffers it could never reach.
+ */
 void connect_disk_break(struct blkfront *d, const char *why)
 {
 	if (d->broken)
@@ -317,6 +370,11 @@ void connect_disk_break(struct blkfront *d, const char *why)
 	xenbus_say(&d->dev, XenbusStateClosing);
 }
 
+/*
+ * What fired the watch: a new size (Connected, said once more), a backend that goes, or InitWait,
+ * its invitation to begin anew. connect() waits for at most XENBUS_OPEN_NS a step, and every thread
+ * with it: that is what a reconnect costs.
+ */
 void connect_disk_service(struct blkfront *d)
 {
 	enum xenbus_state other;
@@ -324,6 +382,7 @@ void connect_disk_service(struct blkfront *d)
 
 	if (!d->dev.watch.fired || d->broken)
 		return;
+	/* Before the look: a change after it fires again. */
 	d->dev.watch.fired = false;
 	other = xenbus_other_state(&d->dev);
 	if (d->connected && other == XenbusStateConnected && read_size(d) == 0 && d->info.sectors != before)

@@ -17,6 +17,10 @@
 
 /* ---- pages ---- */
 
+/*
+ * The callers have asked pool_left. What the backend did to a page is no matter: links are not in
+ * it.
+ */
 static uint16_t take_page(struct blkfront *d)
 {
 	uint16_t page = d->pool_free;
@@ -33,6 +37,7 @@ static void give_page(struct blkfront *d, uint16_t page)
 	d->pool_left++;
 }
 
+/* Page i of the pool has reference pool_ref + i. */
 static char *page_of(const struct blkfront *d, uint16_t page)
 {
 	return d->pool + (size_t)page * PAGE_SIZE;
@@ -62,6 +67,7 @@ static void take_pages(struct blkfront *d, struct blkfront_slot *s)
 static void give_pages(struct blkfront *d, struct blkfront_slot *s)
 {
 	for (uint16_t page = s->pages, next; page != BLKFRONT_NONE; page = next) {
+		/* Read before give_page() makes the link part of the free list. */
 		next = d->pool_next[page];
 		give_page(d, page);
 	}
@@ -70,6 +76,7 @@ static void give_pages(struct blkfront *d, struct blkfront_slot *s)
 	s->pages = s->list = BLKFRONT_NONE;
 }
 
+/* From the caller's request: no length comes from the other side. */
 static size_t bytes_of(const struct blkfront *d, const struct blkfront_slot *s)
 {
 	return (size_t)s->req->sectors * d->factor * BLKFRONT_UNIT;
@@ -105,6 +112,11 @@ static void fill_segments(const struct blkfront *d, const struct blkfront_slot *
 	}
 }
 
+/*
+ * blkif.h, BLKIF_OP_INDIRECT: segments stand in pages of their own, 512 in each; BLKFRONT_SEGMENTS
+ * keeps us to one. It is written here, before the barrier of ring_push(). A backend that changes it
+ * later harms only the data it was trusted with.
+ */
 static void put_indirect(struct blkfront_queue *q, const struct blkfront_slot *s, uint64_t id)
 {
 	struct blkfront *d = q->disk;
@@ -151,6 +163,10 @@ static void put_plain(struct blkfront_queue *q, const struct blkfront_slot *s, u
 	ring_put(&q->ring, &req, sizeof(req));
 }
 
+/*
+ * All that an answer will be checked against is in the slot: the ring's copy of a request is the
+ * backend's to change, and an answer may overwrite it.
+ */
 static void put(struct blkfront_queue *q, unsigned id)
 {
 	struct blkfront_slot *s = &q->slot[id];
@@ -175,10 +191,20 @@ static uint8_t op_of(const struct blkfront *d, enum blk_op op)
 	case BLK_DISCARD:
 		return BLKIF_OP_DISCARD;
 	default:
+		/*
+		 * A barrier does more: it also holds back what comes after. For backends without
+		 * the other.
+		 */
 		return d->flush ? BLKIF_OP_FLUSH_DISKCACHE : BLKIF_OP_WRITE_BARRIER;
 	}
 }
 
+/*
+ * What can fail fails before anything is taken. One page more than the data needs is asked for, in
+ * case there is a list. While requests of an earlier connection wait nothing new is taken, or they
+ * might wait for ever. A write is copied here: what goes out is what the caller had at this moment,
+ * also if it goes out twice.
+ */
 int queue_submit(struct blkfront_queue *q, struct blk_req *req)
 {
 	struct blkfront *d = q->disk;
@@ -200,6 +226,10 @@ int queue_submit(struct blkfront_queue *q, struct blk_req *req)
 
 /* ---- back from the ring ---- */
 
+/*
+ * The pages are free at once, for requests that wait for some; the slot only when blk_reap() has
+ * handed the request over.
+ */
 static void finish(struct blkfront_queue *q, unsigned id, int status)
 {
 	struct blkfront_slot *s = &q->slot[id];
@@ -260,9 +290,14 @@ static const char *answered(struct blkfront_queue *q, const struct blkif_respons
 	struct blkfront_slot *s;
 	int status = 0;
 
+	/* The id is 64 bits of the backend's: never an index before this. */
 	if (rsp->id >= BLKFRONT_SLOTS || q->slot[rsp->id].state != SLOT_OUT)
 		return "an answer with an id that is not out";
 	s = &q->slot[rsp->id];
+	/*
+	 * An answer to an indirect request may repeat either operation, the outer or the one
+	 * inside; any other shows that the two sides disagree about what was done.
+	 */
 	if (rsp->operation != s->op && (rsp->operation != BLKIF_OP_INDIRECT || s->list == BLKFRONT_NONE))
 		return "an answer to another operation";
 	if (rsp->status == BLKIF_RSP_EOPNOTSUPP)
@@ -271,6 +306,7 @@ static const char *answered(struct blkfront_queue *q, const struct blkif_respons
 		status = -ERR_IO;
 	if (status > 0)
 		return NULL;
+	/* Only now does data reach the caller's buffer: what failed leaves it as it was. */
 	if (status == 0) {
 		count(q->disk, s);
 		if (s->op == BLKIF_OP_READ)
@@ -280,6 +316,10 @@ static const char *answered(struct blkfront_queue *q, const struct blkif_respons
 	return NULL;
 }
 
+/*
+ * The number pending is read once, so what one call does is bounded by the ring, however fast the
+ * backend answers. Room on the ring may be what others waited for.
+ */
 void queue_poll(struct blkfront_queue *q)
 {
 	uint32_t n = ring_pending(&q->ring);
@@ -326,6 +366,11 @@ void queue_init(struct blkfront_queue *q)
 		q->slot_free[q->slots_free++] = (uint8_t)(BLKFRONT_SLOTS - 1 - i);
 }
 
+/*
+ * The old backend may have done any of it and not said so. Doing it again is harmless: the caller
+ * may not have touched the buffer, a write goes out from the pool's copy, and blk.h promises no
+ * order among requests in flight.
+ */
 void queue_again(struct blkfront_queue *q)
 {
 	q->kick = false;
@@ -346,6 +391,10 @@ static bool possible(const struct blkfront *d, const struct blkfront_slot *s)
 	return s->list == BLKFRONT_NONE || s->segments <= d->indirect;
 }
 
+/*
+ * By slot number, not by age, for the same reason. A flush is looked up anew: this backend may have
+ * another word for it.
+ */
 void queue_resume(struct blkfront_queue *q)
 {
 	for (unsigned id = 0; id < BLKFRONT_SLOTS && q->waiting > 0 && ring_room(&q->ring) > 0; id++) {
@@ -375,6 +424,7 @@ int queue_refuse(struct blkfront_queue *q, struct blk_req *req)
 	return 0;
 }
 
+/* Done requests keep their status: what was answered before the disk broke has happened. */
 void queue_fail(struct blkfront_queue *q)
 {
 	q->waiting = 0;
