@@ -20,8 +20,8 @@
 #include <unistd.h>
 
 #define SIZE_DEFAULT (64u << 20) /* of a larger disk; a smaller one is used whole */
-#define BLOCK_MAX (16u << 20)
-#define DEPTH_MAX 256
+#define BLOCK_MAX (16u << 20) /* each thread has two buffers of this size */
+#define DEPTH_MAX 256 /* threads */
 
 struct options {
 	uint64_t size; /* 0: not given */
@@ -59,18 +59,24 @@ static int number(const char *s, uint64_t max, uint64_t *value)
 		shift = 10 * (unsigned)(unit - units + 1);
 		end++;
 	}
+	/* Compared before the shift, which could lose bits. */
 	if (errno || *end || n > max >> shift)
 		return -1;
 	*value = n << shift;
 	return 0;
 }
 
+/* For mistakes on the command line: main() then returns 2, and 1 for what a disk did. */
 static int bad(const char *what)
 {
 	fprintf(stderr, "blkcopy: %s\n%s", what, usage);
 	return -1;
 }
 
+/*
+ * INT64_MAX, since offsets become off_t. A block is a multiple of 512, the smallest sector there
+ * is.
+ */
 static int option(struct options *o, int c)
 {
 	uint64_t n = 0;
@@ -144,6 +150,10 @@ static int choose_size(struct options *o, const struct disk *d, uint64_t end)
 	return -1;
 }
 
+/*
+ * Two lines, so that a test can compare the first and a person read the second: figures of speed
+ * are never the same twice. MB are 10^6 bytes, as sellers of disks have them.
+ */
 static int phase(const char *name, struct pass *p)
 {
 	double s;
@@ -152,6 +162,7 @@ static int phase(const char *name, struct pass *p)
 		printf("%s: failed\n", name);
 		return -1;
 	}
+	/* A clock that is coarse may see no time pass at all. */
 	s = p->seconds > 1e-6 ? p->seconds : 1e-6;
 	printf("%s: %" PRIu64 " blocks, %" PRIu64 " bytes, %s, ok\n", name, p->blocks, p->size,
 	       p->random ? "random" : "sequential");
@@ -186,6 +197,11 @@ static int run_copy(struct pass *p, bool check)
 	return phase("compare", p);
 }
 
+/*
+ * DISK is opened for writing only when the pattern goes there, DISK2 only when the copy does. Both
+ * must be as large as what is asked for; choose_size() settles the size with the first one. The
+ * descriptors end with the program.
+ */
 static int run(struct options *o, const char *name, const char *name2)
 {
 	struct disk a, b;

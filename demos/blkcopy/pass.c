@@ -53,6 +53,7 @@ static int read_all(struct crew *c, const struct disk *d, char *buf, size_t len,
 	return 0;
 }
 
+/* As read_all(). What was written is stable only after the fsync() in pass_run(). */
 static int write_all(struct crew *c, const struct disk *d, const char *buf, size_t len, uint64_t offset)
 {
 	ssize_t n;
@@ -67,6 +68,7 @@ static int write_all(struct crew *c, const struct disk *d, const char *buf, size
 	return 0;
 }
 
+/* To the byte: where the first difference stands tells a torn block from one in the wrong place. */
 static int compare(struct crew *c, const struct disk *d, const char *is, const char *shall, size_t len, uint64_t offset)
 {
 	size_t at = pattern_differ(is, shall, len);
@@ -144,6 +146,10 @@ static int work_on(struct crew *c, char *a, char *b)
 	return 0;
 }
 
+/*
+ * Buffers are the thread's own, so no lock covers data. One without memory fails the whole pass: a
+ * test that quietly ran with a smaller depth would prove less than it says.
+ */
 static void *worker(void *arg)
 {
 	struct crew *c = arg;
@@ -158,6 +164,7 @@ static void *worker(void *arg)
 	return NULL;
 }
 
+/* Seconds that only go forward: a calendar that is set meanwhile must not make a disk fast. */
 static double now(void)
 {
 	struct timespec ts;
@@ -166,6 +173,7 @@ static double now(void)
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
+/* Everything in p that is a result is set anew, so one struct pass serves for pass after pass. */
 int pass_run(struct pass *p)
 {
 	struct crew crew = { .pass = p, .lock = PTHREAD_MUTEX_INITIALIZER };

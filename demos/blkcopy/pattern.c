@@ -21,6 +21,10 @@ static uint64_t mix(uint64_t x)
 	return x ^ (x >> 31);
 }
 
+/*
+ * The seed goes through mix() first, so that neighbouring seeds have patterns with nothing in
+ * common. Where len is no multiple of 8 the last word is cut short.
+ */
 void pattern_fill(void *buf, size_t len, uint64_t offset, uint64_t seed)
 {
 	uint64_t key = mix(seed + 0x9e3779b97f4a7c15u);
@@ -35,6 +39,7 @@ void pattern_fill(void *buf, size_t len, uint64_t offset, uint64_t seed)
 	}
 }
 
+/* memcmp() does the usual case, all equal, at the speed of memory. */
 size_t pattern_differ(const void *a, const void *b, size_t len)
 {
 	const unsigned char *x = a, *y = b;
@@ -47,6 +52,10 @@ size_t pattern_differ(const void *a, const void *b, size_t len)
 	return i;
 }
 
+/*
+ * offset + 1, since mix(0) is 0 and the first word would go in without its place. Addition modulo
+ * 2^64 lets blocks come in any order, and threads add up apart.
+ */
 uint64_t pattern_sum(const void *buf, size_t len, uint64_t offset)
 {
 	const unsigned char *p = buf;

@@ -23,7 +23,7 @@
 
 #define BUFFER 65536 /* the largest UDP datagram fits */
 #define TCP_CHUNK 16384 /* of one read, and so the most that a slow reader costs */
-#define EVENTS 64
+#define EVENTS 64 /* in one batch */
 #define UDP_BATCH 32 /* datagrams in a row before others get their turn */
 
 /* Every descriptor that is waited for, listeners too. */
@@ -41,6 +41,7 @@ static unsigned service_count;
 static bool paused; /* the listeners are not waited for */
 static volatile sig_atomic_t stop;
 
+/* All that is safe in a handler; the loop looks at it once a second at the latest. */
 static void on_signal(int sig)
 {
 	(void)sig;
@@ -103,9 +104,11 @@ static ssize_t push(struct peer *p, const char *data, size_t len)
 
 	while (done < len) {
 		n = send(p->fd, data + done, len - done, MSG_DONTWAIT | MSG_NOSIGNAL);
+		/* A signal is no reason to lose a connection: the loop ends at its next look. */
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
+			/* A full socket is no failure: the caller keeps the rest. */
 			return errno == EAGAIN || errno == EWOULDBLOCK ? (ssize_t)done : -1;
 		done += (size_t)n;
 	}
@@ -140,6 +143,10 @@ static int tcp_readable(struct peer *p)
 	return sent < n ? keep(p, buffer + sent, (size_t)(n - sent)) : 0;
 }
 
+/*
+ * Back to input once all is taken. The memory is let go rather than kept for the next time: a peer
+ * that is slow once need not cost 16 KiB for as long as it is connected.
+ */
 static int tcp_writable(struct peer *p)
 {
 	ssize_t n = push(p, p->left + p->left_at, p->left_len);
@@ -188,6 +195,10 @@ static void udp_readable(struct peer *p)
 
 /* ---- the rest ---- */
 
+/*
+ * One for each event: what else waits is told again, as epoll is level-triggered. A failure of
+ * another kind (the peer has gone already) concerns that connection only.
+ */
 static void accept_one(struct peer *listener)
 {
 	int one = 1, fd = accept(listener->fd, NULL, NULL);
@@ -196,6 +207,7 @@ static void accept_one(struct peer *listener)
 		pause_listeners(true);
 	if (fd < 0)
 		return;
+	/* A small echo shall not wait for the acknowledgement of the one before (Nagle). */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	if (!peer_new(fd, TCP))
 		close(fd);
@@ -279,6 +291,7 @@ static uint16_t port_from(int argc, char **argv)
 		return 7;
 	if (argc != 3 || strcmp(argv[1], "-p"))
 		return 0;
+	/* 0 is what the caller takes for nonsense, so the empty word needs no check of its own. */
 	n = strtol(argv[2], &end, 10);
 	return !*end && n > 0 && n < 65536 ? (uint16_t)n : 0;
 }
@@ -293,6 +306,7 @@ int main(int argc, char **argv)
 	}
 	signal(SIGTERM, on_signal);
 	signal(SIGINT, on_signal);
+	/* A peer that has gone is an error of send(), not the end of the server. */
 	signal(SIGPIPE, SIG_IGN);
 	epoll_fd = epoll_create1(0);
 	if (epoll_fd < 0 || serve(AF_INET, SOCK_STREAM, port) || serve(AF_INET, SOCK_DGRAM, port)) {
@@ -303,6 +317,7 @@ int main(int argc, char **argv)
 	if (serve(AF_INET6, SOCK_STREAM, port) || serve(AF_INET6, SOCK_DGRAM, port))
 		fprintf(stderr, "echo: no IPv6: %s\n", strerror(errno));
 	printf("echo: port %u, TCP and UDP\n", port);
+	/* Who waits for this line reads it from a pipe, which stdio would buffer. */
 	fflush(stdout);
 	loop();
 	return 0;

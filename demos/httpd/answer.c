@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+/* RFC 9110 section 15.5.6: a 405 must list what the target takes. */
 #define ALLOW "Allow: GET, HEAD, OPTIONS\r\n"
 #define NO_STORE "Cache-Control: no-store\r\n"
 
@@ -64,6 +65,7 @@ static const char *connection_field(const struct job *j)
  */
 static bool respond(struct job *j, int status, struct blob *head, struct blob *body)
 {
+	/* Static, so that it can be sent where nothing can be allocated. */
 	static const char none[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 	bool ok;
 
@@ -130,6 +132,7 @@ static void respond_kept(struct job *j, const struct file *f)
 		out_add(j->o, b, b->data, end);
 		return;
 	}
+	/* Three pieces, of the four that out_room() has promised. */
 	out_add(j->o, b, b->data, f->head - 2);
 	out_add(j->o, NULL, field, strlen(field));
 	out_add(j->o, b, b->data + f->head - 2, end - f->head + 2);
@@ -145,6 +148,7 @@ static void queue_part(struct job *j, struct file *f, uint64_t first, uint64_t l
 		return;
 	}
 	out_file(j->o, f->fd, (off_t)first, len);
+	/* Now the list's to close, however the connection ends. */
 	f->fd = -1;
 }
 
@@ -164,6 +168,10 @@ static void respond_whole(struct job *j, struct file *f)
 		queue_part(j, f, 0, f->size);
 }
 
+/*
+ * RFC 9110 section 15.3.7: one range has its Content-Range, and the fields that a 200 would have
+ * had. Only one is ever served (cond.c), so there is no multipart.
+ */
 static void respond_part(struct job *j, struct file *f, uint64_t first, uint64_t last)
 {
 	struct blob *head = file_fields(start_head(206), f);
@@ -175,6 +183,11 @@ static void respond_part(struct job *j, struct file *f, uint64_t first, uint64_t
 		queue_part(j, f, first, last - first + 1);
 }
 
+/*
+ * RFC 9110 section 13.2.2: the If-* fields come first, and only what they let pass as 200 can
+ * become part of it. A 304 has the fields by which a cache finds its copy, and no body (section
+ * 15.4.5). A 416 says how long the file is (section 15.5.17).
+ */
 static void respond_file(struct job *j, struct file *f)
 {
 	const struct request *r = j->r;
@@ -268,6 +281,7 @@ static void respond_path(struct job *j)
 	}
 	if (respond_made(j, path))
 		return;
+	/* Never empty: path_decode() takes only what begins with a slash. */
 	if (path.p[path.len - 1] == '/') {
 		respond_directory(j, path);
 		return;
@@ -281,11 +295,19 @@ static void respond_path(struct job *j)
 		respond_error(j, status, "");
 }
 
+/*
+ * HEAD is a GET whose body is left away (RFC 9110 section 9.3.2), so both go the same way. A
+ * request while the server is stopping is served, and told that it was the last.
+ */
 bool answer_request(struct out *o, const struct request *r)
 {
 	struct job j = { .o = o, .r = r, .keep = r->keep && !server_stopping };
 	struct file *f;
 
+	/*
+	 * No condition, nothing to decode: the target itself is the key, and its hash is there
+	 * already.
+	 */
 	if (r->method == METHOD_GET && r->plain && !r->conditional) {
 		f = file_ready(r->target, r->hash);
 		if (f) {
@@ -302,6 +324,7 @@ bool answer_request(struct out *o, const struct request *r)
 	return j.keep;
 }
 
+/* Whatever was wrong, nobody knows where a next request would begin: never kept open. */
 void answer_error(struct out *o, const struct request *r, int status)
 {
 	struct job j = { .o = o, .r = r, .keep = false };

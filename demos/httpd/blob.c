@@ -35,6 +35,7 @@ void blob_drop(struct blob *b)
 /* Makes room for n more bytes; frees the blob when there is none. */
 static struct blob *grow(struct blob *b, size_t n)
 {
+	/* Doubled, so that a page made of a hundred pieces is copied a few times only. */
 	size_t size = 2 * b->size + n;
 	struct blob *bigger = realloc(b, sizeof *b + size);
 
@@ -46,6 +47,11 @@ static struct blob *grow(struct blob *b, size_t n)
 	return bigger;
 }
 
+/*
+ * Failure sticks: the blob is gone, NULL comes back, and every later call returns it. So a page is
+ * written without a check on each line. One byte is always left for vsnprintf()'s NUL, which len
+ * does not count.
+ */
 struct blob *blob_add(struct blob *b, const char *fmt, ...)
 {
 	va_list ap;

@@ -36,6 +36,7 @@ void body_start(struct body *b, const struct request *r)
 	b->state = SIZE_FIRST;
 }
 
+/* RFC 9112 section 7.1: both cases. -1 for any other byte. */
 static int hex(char c)
 {
 	if (c >= '0' && c <= '9')
@@ -54,6 +55,9 @@ static int size_byte(struct body *b, char c)
 		b->left = 16 * b->left + (unsigned)digit;
 		return b->left > BODY_MAX ? -413 : SIZE;
 	}
+	/*
+	 * A size has one digit at least; none, or white space before it, is what smugglers write.
+	 */
 	if (b->state == SIZE_FIRST)
 		return -400;
 	return c == '\r' ? SIZE_LF : c == ';' ? EXTENSION : -400;
@@ -103,6 +107,11 @@ static size_t skip_data(struct body *b, size_t len)
 	return n;
 }
 
+/*
+ * Byte by byte but for the data: a chunk's size may be cut anywhere by the packets it came in, and
+ * the state says how far it was read. RFC 9112 section 7.1.2: trailers are thrown away, none is
+ * merged into the head.
+ */
 static int skip_chunks(struct body *b, const char *p, size_t len, size_t *used)
 {
 	size_t i = 0;
@@ -125,6 +134,7 @@ static int skip_chunks(struct body *b, const char *p, size_t len, size_t *used)
 	return b->total > 2 * BODY_MAX ? -413 : b->state == END;
 }
 
+/* A length that is too large is refused before any of it is read. */
 int body_skip(struct body *b, const char *p, size_t len, size_t *used)
 {
 	if (b->kind == BODY_CHUNKED)

@@ -47,6 +47,11 @@ int cond_check(const struct request *r, const char *etag, time_t mtime)
 	return r->if_modified.p && date_parse(r->if_modified, &t) && mtime <= t ? 304 : 200;
 }
 
+/*
+ * RFC 9110 section 13.1.5: strong comparison, so a tag must be the same to the byte, and a date
+ * exactly ours: a range of another version would be sewn to what the client has. False means the
+ * whole file, never an error.
+ */
 bool cond_if_range(const struct request *r, const char *etag, time_t mtime)
 {
 	struct str v = r->if_range;
@@ -99,6 +104,10 @@ int cond_range(struct str v, uint64_t size, uint64_t *first, uint64_t *last)
 	}
 	if (rest.len && *last < *first)
 		return 200;
+	/*
+	 * RFC 9110 section 15.5.17: nothing of what is asked for exists. An end beyond the last
+	 * byte is cut.
+	 */
 	if (*first >= size)
 		return 416;
 	if (!rest.len || *last >= size)

@@ -12,6 +12,7 @@
 static const char days[] = "SunMonTueWedThuFriSat";
 static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 
+/* The last two digits of n; what is above is the caller's. */
 static char *two_digits(char *p, int n)
 {
 	*p++ = (char)('0' + n / 10 % 10);
@@ -70,6 +71,7 @@ static int digits(const char *p, int n)
 	return value;
 }
 
+/* RFC 9110 section 5.6.7: case matters. */
 static int month_of(const char *p)
 {
 	int i;
@@ -108,6 +110,10 @@ bool date_parse(struct str s, time_t *t)
 		return false;
 	}
 	hour = digits(hms, 2), minute = digits(hms + 3, 2), second = digits(hms + 6, 2);
+	/*
+	 * 60 is a leap second. 31 February is taken for 3 March, or 2 March: it can only be
+	 * compared.
+	 */
 	if (day < 1 || day > 31 || month < 0 || year < 1900 || hour < 0 || hour > 23 || minute < 0 || minute > 59
 	    || second < 0 || second > 60)
 		return false;

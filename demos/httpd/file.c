@@ -23,6 +23,7 @@
 #define SLOTS 64           /* a power of two */
 #define WAYS 4             /* slots in which a path may be: the oldest of them makes room */
 
+/* WAYS - 1 more than SLOTS: the ways of the last slot do not wrap around. */
 static struct file slots[SLOTS + WAYS - 1];
 static size_t kept; /* bytes of all replies */
 
@@ -42,6 +43,7 @@ struct file *file_ready(struct str path, uint32_t hash)
 	return NULL;
 }
 
+/* As file_ready(), but whenever it was last looked at: for who looks again. */
 static struct file *lookup(struct str path, uint32_t hash)
 {
 	struct file *f = &slots[hash % SLOTS];
@@ -117,6 +119,7 @@ static void describe(struct file *f, struct str path, const struct stat *st)
 	snprintf(f->etag, sizeof f->etag, "\"%llx-%llx\"", (unsigned long long)st->st_mtime, (unsigned long long)st->st_size);
 }
 
+/* What a 200, a 206 and a 304 have in common (RFC 9110 section 15.4.5). */
 struct blob *file_fields(struct blob *b, const struct file *f)
 {
 	char date[DATE_LEN + 1];
@@ -137,6 +140,7 @@ static struct blob *make_head(const struct file *f, size_t *date_at)
 	return blob_add(file_fields(b, f), "\r\n");
 }
 
+/* For a file that is not kept: nobody will set its date again. */
 struct blob *file_head(const struct file *f)
 {
 	size_t date_at;
@@ -157,6 +161,10 @@ static bool fill(struct file *f, int fd)
 	if (!b)
 		return false;
 	f->head = b->len;
+	/*
+	 * Short where the file shrank meanwhile. One that grew is cut at the length that the head
+	 * has.
+	 */
 	while (done < f->size && n > 0 && b->size - b->len >= f->size) {
 		n = pread(fd, b->data + b->len + done, (size_t)f->size - done, (off_t)done);
 		done += n > 0 ? (size_t)n : 0;
@@ -254,6 +262,10 @@ static int status_of(int error)
 	return 500;
 }
 
+/*
+ * What was opened is asked again what it is: between stat() and open() the name may have been given
+ * to something else.
+ */
 static int open_file(const char *name, struct stat *st, int *fd)
 {
 	/* O_NONBLOCK: what was replaced by a FIFO since it was looked at must not stop the server. */
@@ -267,6 +279,10 @@ static int open_file(const char *name, struct stat *st, int *fd)
 }
 
 /* Opens the file; keeps its reply, or leaves it open in a file of its own. */
+/*
+ * `one` is static: a file that is not kept lives until the next call, which is as long as an answer
+ * is made.
+ */
 static int load(const char *name, struct str path, uint32_t hash, struct file **f)
 {
 	static struct file one;
@@ -287,6 +303,11 @@ static int load(const char *name, struct str path, uint32_t hash, struct file **
 	return 200;
 }
 
+/*
+ * One stat() a second for what is kept, one for every request for what is not. Conditions on the
+ * file are judged by what stat() says now, so a file that was replaced is new from the next second
+ * on.
+ */
 int file_find(struct str path, struct file **f)
 {
 	static char name[2 * PATH_LEN];

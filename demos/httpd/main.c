@@ -18,6 +18,10 @@
 
 struct config config = {
 	.port = 80,
+	/*
+	 * Each can make us keep 16 KiB of half a request: 16 MiB of them all. Idle ones keep next
+	 * to nothing.
+	 */
 	.max_conns = 1024,
 	.header_ms = 10000,
 	.idle_ms = 30000,
@@ -68,6 +72,7 @@ static unsigned number(int option, const char *value, unsigned max)
 	exit(2);
 }
 
+/* A day is the longest time: its milliseconds fit into 32 bits. */
 static void set(int option, const char *value)
 {
 	switch (option) {
@@ -142,7 +147,11 @@ static bool is_directory(const char *name)
 	return !stat(name, &st) && S_ISDIR(st.st_mode);
 }
 
-/* Finds the documents. Returns false when there are none. */
+/*
+ * Finds the documents. Returns false when there are none. Copied, since slashes at the end are cut:
+ * paths begin with one, and what is left of "/" is "". The length is bounded so that root and path
+ * fit into the buffer of file.c.
+ */
 static bool find_root(void)
 {
 	static char root[PATH_LEN];
@@ -162,6 +171,7 @@ static bool find_root(void)
 	return true;
 }
 
+/* Ready when the line is out: sockets are open by then, and a script may send its first request. */
 int main(int argc, char **argv)
 {
 	(void)argc;

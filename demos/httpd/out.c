@@ -50,6 +50,9 @@ void out_add(struct out *o, struct blob *b, const char *base, size_t len)
 	o->bytes += len;
 }
 
+/*
+ * The last of a list: out_room() is false until it is sent, so no answer can be queued behind it.
+ */
 void out_file(struct out *o, int fd, off_t at, uint64_t len)
 {
 	o->file = fd;
@@ -85,6 +88,10 @@ static void advance(struct out *o, size_t n)
 		o->first = o->count = 0;
 }
 
+/*
+ * SIGPIPE is ignored (server.c). MSG_MORE holds a head back until its file follows; a list without
+ * a file must not have it, or its last segment would wait.
+ */
 static ssize_t write_pieces(struct out *o, int fd)
 {
 	struct iovec v[OUT_PIECES];
@@ -136,6 +143,7 @@ static enum out_result flush_file(struct out *o, int fd)
 	return OUT_DONE;
 }
 
+/* OUT_DONE leaves the list empty and ready for use again; after OUT_FAILED the caller clears it. */
 enum out_result out_flush(struct out *o, int fd)
 {
 	ssize_t n;

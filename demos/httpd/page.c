@@ -208,6 +208,11 @@ static const char after[] =
 	"refresh();\n"
 	"</script>\n";
 
+/*
+ * Through "%s", since the text has percent signs of its own. Without memory for the numbers the
+ * page is sent all the same where there is some for it; its script then finds no JSON and shows
+ * nothing.
+ */
 struct blob *page_html(void)
 {
 	struct blob *json = status_json();

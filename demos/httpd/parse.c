@@ -40,7 +40,7 @@ static const unsigned char class[256] = {
 	[0x80 ... 0xff] = VALUE,
 };
 
-#define METHOD_MAX 32
+#define METHOD_MAX 32 /* bytes; the longest that is registered has 17 */
 #define LAST_MAX 512 /* bytes of a head that is remembered */
 
 /* request.seen */
@@ -57,11 +57,16 @@ struct cursor {
 	const char *p, *end;
 };
 
+/*
+ * Names of fields and of most values are the same in any case (RFC 9110 section 5.1); methods are
+ * not.
+ */
 bool parse_is(struct str s, const char *word)
 {
 	return s.len == strlen(word) && !strncasecmp(s.p, word, s.len);
 }
 
+/* The same steps as in read_target(), where they are done in passing. */
 uint32_t parse_hash(const char *p, size_t len)
 {
 	uint32_t h = HASH_START;
@@ -71,6 +76,7 @@ uint32_t parse_hash(const char *p, size_t len)
 	return h;
 }
 
+/* OWS: blanks and tabs around a value are no part of it (RFC 9110 section 5.5). */
 static struct str trim(struct str s)
 {
 	while (s.len && (*s.p == ' ' || *s.p == '\t')) {
@@ -82,6 +88,11 @@ static struct str trim(struct str s)
 	return s;
 }
 
+/*
+ * RFC 9110 section 5.6.1.2: empty members are passed over. A comma inside a quoted string would cut
+ * it, but the lists read here have none: an entity tag of ours never holds one, and another one's
+ * pieces match nothing of ours.
+ */
 bool parse_member(struct str *list, struct str *member)
 {
 	const char *comma;
@@ -196,6 +207,10 @@ static int read_version(struct cursor *c, struct request *r)
 		return 0;
 	if (c->p[5] < '0' || c->p[5] > '9' || c->p[6] != '.' || c->p[7] < '0' || c->p[7] > '9')
 		return -400;
+	/*
+	 * Another major version may mean anything by the same bytes (RFC 9110 section 2.5); a minor
+	 * one may not.
+	 */
 	if (c->p[5] != '1')
 		return -505;
 	r->http11 = c->p[7] != '0';
@@ -204,6 +219,10 @@ static int read_version(struct cursor *c, struct request *r)
 	return line_end(c);
 }
 
+/*
+ * One blank between the parts, no more: RFC 9112 section 3 lets a server be lenient, and warns of
+ * it.
+ */
 static int read_request_line(struct cursor *c, struct request *r)
 {
 	int rc = read_method(c, r);
@@ -306,6 +325,10 @@ static int read_expect(struct request *r, struct str v)
 	return r->expect ? 1 : -417;
 }
 
+/*
+ * Only noted: cond.c looks at it when there is a file. A field that comes twice counts as it came
+ * last.
+ */
 static int conditional(struct request *r, struct str *field, struct str v)
 {
 	r->conditional = true;
@@ -364,6 +387,10 @@ static int check(const struct request *r)
 {
 	if (r->seen & SEEN_CODING && r->seen & SEEN_LENGTH)
 		return -400;
+	/*
+	 * RFC 9112 section 3.2: 400 for a 1.1 request without Host; two of them were refused as
+	 * they came.
+	 */
 	if (r->http11 && !(r->seen & SEEN_HOST))
 		return -400;
 	return 1;
@@ -406,6 +433,11 @@ static void remember(const char *p, size_t len)
 	current.host = (struct str){ 0 };
 }
 
+/*
+ * A head of the same bytes as the last simple one is taken at memcmp()'s word. It ends with its
+ * empty line, so what follows cannot change its meaning. What is longer than HEAD_MAX is 431, not
+ * read in part.
+ */
 int parse_head(const char *p, size_t len, const struct request **r)
 {
 	struct cursor c = { p, p + (len < HEAD_MAX ? len : HEAD_MAX) };

@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+/* RFC 3986 section 2.1: both cases mean the same. -1 for any other byte. */
 static int hex(char c)
 {
 	if (c >= '0' && c <= '9')
@@ -108,6 +109,7 @@ static int check(const char *p, size_t len)
 	return rc;
 }
 
+/* The query goes first, while a decoded %3F is a letter of the name (RFC 3986 section 2.4). */
 int path_decode(struct str target, struct str *path)
 {
 	static char buf[PATH_LEN];

@@ -64,6 +64,7 @@ static void copy_name(char *to, size_t size, const char *from, size_t len)
 	to[i] = 0;
 }
 
+/* Lines `key: value`; keys that are not known are passed over, so that an image may say more. */
 static void read_pith(struct proc *p, char *text)
 {
 	const struct {
@@ -84,6 +85,7 @@ static void read_pith(struct proc *p, char *text)
 		value += strspn(value, " \t");
 		for (i = 0; i < sizeof v / sizeof *v; i++)
 			if (!strcmp(line, v[i].key))
+				/* All five have the same size. */
 				copy_name(v[i].to, sizeof p->platform, value, strlen(value));
 	}
 }
@@ -173,6 +175,9 @@ static void make_name(char *name)
 	}
 }
 
+/*
+ * Lines that are anything else are passed over; the text may be cut in the middle of its last one.
+ */
 bool proc_next(char **text, const char **name, uint64_t *value)
 {
 	char *line, *number, *end;
@@ -192,11 +197,13 @@ bool proc_next(char **text, const char **name, uint64_t *value)
 	return false;
 }
 
+/* A file that no other system has. */
 bool proc_is_image(void)
 {
 	return access("/proc/pith", R_OK) == 0;
 }
 
+/* One buffer for all of them, one after the other: what is wanted has been copied out by then. */
 void proc_read(struct proc *p)
 {
 	static char text[4096];

@@ -58,6 +58,10 @@ const char *server_date(void)
 	return date;
 }
 
+/*
+ * server_second begins at 1, as 0 means "never looked at" in file.c. The calendar is asked when the
+ * monotonic second turns, so that a clock that is set back does not stop the dates.
+ */
 static void read_clock(void)
 {
 	struct timespec ts;
@@ -82,6 +86,10 @@ static void read_clock(void)
 
 /* ---- listeners ---- */
 
+/*
+ * Does nothing where nothing changes: it is called freely, once a second and for each connection
+ * freed.
+ */
 static void pause_listeners(bool on)
 {
 	struct epoll_event ev = { .events = on ? 0 : EPOLLIN };
@@ -111,6 +119,7 @@ static int listen_on(int family)
 	l->fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	if (l->fd < 0)
 		return -1;
+	/* A server that is started again need not wait for old connections in TIME_WAIT. */
 	setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
 	if (family == AF_INET6)
 		setsockopt(l->fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
@@ -198,6 +207,7 @@ static void accept_some(struct listener *l)
 
 /* ---- connections ---- */
 
+/* A connection is in the set until it is closed, so this has no reason to fail. */
 void server_watch(struct conn *c, uint32_t events)
 {
 	struct epoll_event ev = { .events = events, .data.ptr = c };
@@ -262,6 +272,7 @@ static void begin_stop(void)
 	}
 }
 
+/* Listeners are known by their address: no tag is needed in what epoll gives back. */
 static void handle(const struct epoll_event *ev)
 {
 	struct listener *l = ev->data.ptr;
@@ -272,6 +283,10 @@ static void handle(const struct epoll_event *ev)
 		conn_event(ev->data.ptr, ev->events);
 }
 
+/*
+ * Listening before the first line is printed. SIGPIPE: a peer that has gone is an error of write(),
+ * no more.
+ */
 int server_start(void)
 {
 	signal(SIGTERM, on_signal);

@@ -9,6 +9,7 @@
 
 typedef unsigned long long ull; /* for %llu */
 
+/* Of the server, which on an image is a little less than of the machine. */
 static ull up_ms(void)
 {
 	return (ull)(server_ms - server_began);
@@ -16,6 +17,10 @@ static ull up_ms(void)
 
 /* ---- JSON ---- */
 
+/*
+ * Strings need no escapes: copy_name() in proc.c lets neither quotes nor backslashes nor controls
+ * pass.
+ */
 static struct blob *json_machine(struct blob *b, const struct proc *p)
 {
 	unsigned i;
@@ -86,6 +91,9 @@ static struct blob *number(struct blob *b, const char *name, const char *type, c
 	return blob_add(about(b, name, type, help), "%s %llu\n", name, (ull)value);
 }
 
+/*
+ * Counters end in _total and only grow; a restart sets them to 0, which rate() knows how to take.
+ */
 static struct blob *metrics_http(struct blob *b)
 {
 	const struct counters *n = &server_counters;
@@ -176,6 +184,7 @@ struct blob *status_metrics(void)
 	b = metrics_machine(b, &p);
 	b = metrics_net(b, &p);
 	b = metrics_stack(b);
+	/* A machine without a calendar says nothing, as in the Date field. */
 	if (now > 1000000000)
 		b = number(b, "process_start_time_seconds", "gauge", "When the server started, in Unix time.",
 			   (uint64_t)now - up_ms() / 1000);
