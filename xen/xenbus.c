@@ -24,8 +24,12 @@
 
 #define DEVICES 1024u        /* bytes of a listing of device numbers */
 #define RETRY_NS 10000000ull /* between two looks where nothing tells us to look */
-#define TX_TRIES 100
+#define TX_TRIES 100 /* then xenstored is so busy that nothing else would work either */
 
+/*
+ * Sleeps until xenstored says something, at most RETRY_NS: permissions that change fire no watch.
+ * Other ports keep their events for whoever polls next.
+ */
 static void pause_until(uint64_t deadline)
 {
 	unsigned port;
@@ -36,6 +40,10 @@ static void pause_until(uint64_t deadline)
 	xenstore_poll();
 }
 
+/*
+ * Ascending by number, since xenstored lists names in no order: interface 0 is the same at every
+ * boot.
+ */
 int xenbus_find(const char *kind, unsigned n, struct xenbus_dev *dev)
 {
 	static char names[DEVICES];
@@ -120,6 +128,7 @@ int xenbus_flag(struct xenbus_dev *dev, const char *key, bool *flag)
 	return rc;
 }
 
+/* A state that is no number, or none that xenbus.h knows, is as good as a backend that is gone. */
 enum xenbus_state xenbus_other_state(struct xenbus_dev *dev)
 {
 	char text[4];
@@ -159,6 +168,10 @@ static int wait_state(struct xenbus_dev *dev, unsigned set, uint64_t deadline)
 	}
 }
 
+/*
+ * The toolstack wrote both keys. The old watch goes first: after a restore the backend may have
+ * another path, or another domain.
+ */
 static int find_backend(struct xenbus_dev *dev)
 {
 	char path[XENSTORE_PATH];
@@ -265,6 +278,7 @@ void xenbus_forget(struct xenbus_dev *dev, const char *names)
 	}
 }
 
+/* A backend that says 0 is given one queue: that is what it has without the key. */
 int xenbus_queues(struct xenbus_dev *dev, unsigned max)
 {
 	char text[8];
@@ -301,6 +315,11 @@ void xenbus_say(struct xenbus_dev *dev, enum xenbus_state state)
 	set_state(dev, XENSTORE_NO_TX, state);
 }
 
+/*
+ * Two steps, each bounded by XENBUS_OPEN_NS: a backend that has seen Closing lets go of its
+ * mappings, and only then can grants end. One that never answers costs ten seconds, and the pages
+ * it holds.
+ */
 void xenbus_close(struct xenbus_dev *dev)
 {
 	unsigned gone = 1u << XenbusStateUnknown | 1u << XenbusStateInitWait | 1u << XenbusStateClosed;

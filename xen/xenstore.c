@@ -88,6 +88,10 @@ static uint32_t room(void)
 	return XENSTORE_RING_SIZE - used;
 }
 
+/*
+ * Bytes leave as room comes, with an event whenever the ring is full: a message may be longer than
+ * the ring. A caller must not stop half-way, see ask().
+ */
 static int put(const char *from, size_t len, uint64_t deadline)
 {
 	while (len > 0) {
@@ -178,6 +182,7 @@ bool xenstore_news(void)
 	return was;
 }
 
+/* xs_wire.h, xsd_errors[]: errors are names, so that no system's numbers are on the wire. */
 static int error_of(const char *name)
 {
 	static const struct {
@@ -195,6 +200,9 @@ static int error_of(const char *name)
 	return -ERR_IO;
 }
 
+/*
+ * `waiting` is over when this returns: an answer that comes too late finds nobody and is dropped.
+ */
 static int wait_answer(uint64_t deadline)
 {
 	waiting = true;
@@ -308,6 +316,7 @@ int xenstore_begin(uint32_t *tx)
 	return 0;
 }
 
+/* -ERR_AGAIN is xenstored's EAGAIN: another client wrote meanwhile, do it all again. */
 int xenstore_end(uint32_t tx, bool commit)
 {
 	struct part v[] = { text(commit ? "T" : "F") };
