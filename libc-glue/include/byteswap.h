@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Swapping bytes, as glibc has it. */
 #ifndef BYTESWAP_H
 #define BYTESWAP_H
+
+/* Swapping bytes, bswap(3) of glibc: for 16, 32 and 64 bits. Constant where the argument is. */
 
 #define bswap_16(x) __builtin_bswap16(x)
 #define bswap_32(x) __builtin_bswap32(x)

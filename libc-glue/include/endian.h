@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Byte orders, as glibc and the BSDs have them. */
 #ifndef ENDIAN_H
 #define ENDIAN_H
+
+/*
+ * Byte orders, as glibc, the BSDs and POSIX.1-2024 have them. Macros that evaluate once, and
+ * constant where the argument is. x86-64 is little-endian: be swaps, le only cuts to size.
+ */
 
 #include <machine/endian.h>
 #include <stdint.h>
@@ -19,6 +23,7 @@
 #define le32toh(x) ((uint32_t)(x))
 #define le64toh(x) ((uint64_t)(x))
 
+/* glibc's names; newlib has them with one underscore. */
 #define __BYTE_ORDER _BYTE_ORDER
 #define __LITTLE_ENDIAN _LITTLE_ENDIAN
 #define __BIG_ENDIAN _BIG_ENDIAN

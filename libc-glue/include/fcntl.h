@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* newlib's <fcntl.h> and what it lacks, or shows to some only. */
 #ifndef PITH_FCNTL_H
 #define PITH_FCNTL_H
+
+/* newlib's <fcntl.h> and what it lacks, or shows to some only (POSIX.1-2017, and Linux's names). */
 
 #include_next <fcntl.h>
 
@@ -16,6 +17,10 @@
 #define O_CLOEXEC _FNOINHERIT
 #define O_DIRECTORY _FDIRECTORY
 #define O_NOFOLLOW _FNOFOLLOW
+/*
+ * No cache is bypassed and no alignment asked for: a disk has none, and bounces what is not
+ * aligned.
+ */
 #define O_DIRECT _FDIRECT /* a disk has no cache: it changes nothing */
 #define O_NDELAY O_NONBLOCK
 #define O_DSYNC O_SYNC
@@ -23,6 +28,7 @@
 #define O_LARGEFILE 0 /* off_t has 64 bits */
 #define O_NOATIME 0
 
+/* Linux's numbers. */
 #define POSIX_FADV_NORMAL 0
 #define POSIX_FADV_RANDOM 1
 #define POSIX_FADV_SEQUENTIAL 2
@@ -32,6 +38,7 @@
 
 __BEGIN_DECLS
 
+/* 0, and no effect, even for a number that is not open: there is no cache to advise. */
 int posix_fadvise(int fd, off_t at, off_t length, int advice);
 
 __END_DECLS

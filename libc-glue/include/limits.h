@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* newlib's <limits.h> and the limits of pith that it lacks or has too small. */
 #ifndef PITH_LIMITS_H
 #define PITH_LIMITS_H
+
+/*
+ * newlib's <limits.h> and the limits of pith that it lacks or has too small (POSIX.1-2017
+ * <limits.h>).
+ */
 
 #include_next <limits.h>
 

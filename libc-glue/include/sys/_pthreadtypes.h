@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The types of <pthread.h>, apart because <sys/types.h> must have them. In place of newlib's.
- *
- * Zeroed objects are valid ones, so the static initialisers are zeros but for a mutex's type. What the
- * arrays hold is known to libc-glue/pthread*.c, which assert their sizes.
- */
 #ifndef SYS_PTHREADTYPES_H
 #define SYS_PTHREADTYPES_H
 
+/*
+ * The types of <pthread.h>, apart because <sys/types.h> must have them. In place of newlib's.
+ *
+ * Zeroed objects are valid ones, so the static initialisers are zeros but for a mutex's type. What
+ * the arrays hold is known to libc-glue/pthread*.c, which assert their sizes.
+ */
+
 #include <sys/sched.h>
 
+/* The address of pthread.c's struct; 0 is no thread's. */
 typedef unsigned long pthread_t;
+
+/* Below PTHREAD_KEYS_MAX. */
 typedef unsigned int pthread_key_t;
 
 typedef struct {

@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Signals, in place of newlib's header: its struct sigaction has no sa_sigaction and no flags.
- *
- * The numbers are newlib's. No other process sends any: raise(), kill(getpid()), alarm() and the host's request to
- * stop (SIGTERM) are where they come from. libc-glue/signal.c says how they are delivered.
- */
 #ifndef _SYS_SIGNAL_H
 #define _SYS_SIGNAL_H
+
+/*
+ * Signals (POSIX.1-2017 <signal.h>), in place of newlib's header: its struct sigaction has no
+ * sa_sigaction and no flags.
+ *
+ * The numbers are newlib's. No other process sends any: raise(), kill(getpid()), alarm() and the
+ * host's request to stop (SIGTERM) are where they come from. libc-glue/signal.c says how they are
+ * delivered: what the program sends runs in the thread that sends, before the call returns; what
+ * comes from outside runs in a thread of its own with 64 KiB of stack, when the others block. Each
+ * thread has a mask; dispositions and what is pending are the program's.
+ *
+ * A handler that has run ends the first thread's blocking call with EINTR, and no other thread's.
+ * Faults (SIGSEGV, SIGFPE ...) are not signals here: they end the machine.
+ */
 
 #include <_ansi.h>
 #include <sys/_sigset.h>
@@ -20,6 +28,11 @@
 typedef __sigset_t sigset_t;
 #endif
 
+/*
+ * SIGPIPE is ignored by default, so that no client takes a server's machine down. What ends a
+ * process elsewhere ends the machine with status 128 + number, without atexit() and without a
+ * flush; there is nothing to stop or continue. No real-time signals: NSIG is all.
+ */
 #define SIGHUP 1
 #define SIGINT 2
 #define SIGQUIT 3
@@ -56,11 +69,13 @@ typedef __sigset_t sigset_t;
 #define SIGUSR2 31
 #define NSIG 32
 
+/* Kept by nobody but SIGEV_THREAD (aio.h): si_value is not carried. */
 union sigval {
 	int sival_int;
 	void *sival_ptr;
 };
 
+/* For aio.h alone: timer_create() fails with ENOSYS. */
 #define SIGEV_NONE 1
 #define SIGEV_SIGNAL 2
 #define SIGEV_THREAD 3
@@ -79,6 +94,7 @@ struct sigevent {
 #define SI_ASYNCIO 4
 #define SI_MESGQ 5
 
+/* si_signo and si_pid are set, si_code is SI_USER always; everything else is 0. */
 typedef struct {
 	int si_signo;
 	int si_code;
@@ -90,6 +106,10 @@ typedef struct {
 	union sigval si_value;
 } siginfo_t;
 
+/*
+ * With effect: SA_SIGINFO, SA_RESTART (read(), write() and theirs begin again; recv(), poll() and
+ * sleeps do not), SA_NODEFER, SA_RESETHAND. The others are kept.
+ */
 #define SA_NOCLDSTOP 0x01
 #define SA_SIGINFO 0x02
 #define SA_ONSTACK 0x04
@@ -100,6 +120,10 @@ typedef struct {
 
 typedef void (*_sig_func_ptr)(int);
 
+/*
+ * sa_mask is added to the mask of the thread that runs the handler, while it runs. The third
+ * argument of sa_sigaction is NULL.
+ */
 struct sigaction {
 	union {
 		_sig_func_ptr handler;
@@ -111,6 +135,7 @@ struct sigaction {
 #define sa_handler sa_both.handler
 #define sa_sigaction sa_both.action
 
+/* For programs that ask; there is no alternate stack. */
 #define MINSIGSTKSZ 2048
 #define SIGSTKSZ 8192
 #define SS_ONSTACK 1
@@ -128,24 +153,68 @@ typedef struct sigaltstack {
 
 __BEGIN_DECLS
 
+/*
+ * pid 1, 0, -1 or -1's group: this program; else ESRCH. sig 0 only asks. EINVAL. As raise(): the
+ * handler has run when it returns, unless this thread blocks the signal; then it is pending for
+ * sigwait() in any thread.
+ */
 int kill(pid_t pid, int sig);
 int killpg(pid_t group, int sig);
+
+/* old and act may be NULL. EINVAL for no signal, or to change SIGKILL or SIGSTOP. */
 int sigaction(int sig, const struct sigaction *act, struct sigaction *old);
+
+/*
+ * The calling thread's mask. What is pending and becomes unblocked is delivered, all of it, before
+ * it returns. SIGKILL and SIGSTOP stay unblocked. EINVAL for another how.
+ */
 int sigprocmask(int how, const sigset_t *set, sigset_t *old);
+
+/* The same, and returns the error. */
 int pthread_sigmask(int how, const sigset_t *set, sigset_t *old);
+
+/*
+ * Runs the handler in the calling thread: there is no way into another. 0 or EINVAL; thread is not
+ * looked at.
+ */
 int pthread_kill(pthread_t thread, int sig);
+
+/* Bit n is signal n. The last three say EINVAL for no signal. */
 int sigemptyset(sigset_t *set);
 int sigfillset(sigset_t *set);
 int sigaddset(sigset_t *set, int sig);
 int sigdelset(sigset_t *set, int sig);
 int sigismember(const sigset_t *set, int sig);
+
+/* What is pending and blocked by this thread. */
 int sigpending(sigset_t *set);
+
+/*
+ * Blocks with this mask until a handler has run, delivering what is pending. Always -1 with EINTR;
+ * for the first thread, as others are not interrupted.
+ */
 int sigsuspend(const sigset_t *mask);
+
+/*
+ * Blocks until one of set is pending, takes it and tells the lowest. set must be blocked by the
+ * callers, or a handler may be quicker. Never fails.
+ */
 int sigwait(const sigset_t *set, int *sig);
+
+/*
+ * The same, and returns the number; info may be NULL. With timeout, a span: -1 with EAGAIN. No
+ * EINTR.
+ */
 int sigwaitinfo(const sigset_t *set, siginfo_t *info);
 int sigtimedwait(const sigset_t *set, siginfo_t *info, const struct timespec *timeout);
+
+/* kill(): nothing is queued, two of one kind are one, and value is lost. */
 int sigqueue(pid_t pid, int sig, const union sigval value);
+
+/* 0 without effect; old says SS_DISABLE. */
 int sigaltstack(const stack_t *stack, stack_t *old);
+
+/* Takes SA_RESTART away, or gives it. EINVAL for no signal. */
 int siginterrupt(int sig, int on);
 
 __END_DECLS

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Terminals: what the console knows (libc-glue/cons.c): ICRNL, ICANON, ECHO, ONLCR are its own; other flags are kept
- * and have no effect. The values are Linux's.
- */
 #ifndef SYS_TERMIOS_H
 #define SYS_TERMIOS_H
+
+/*
+ * Terminals (POSIX.1-2017 <termios.h>): what the console knows (libc-glue/cons.c): ICRNL, ICANON,
+ * ECHO, ONLCR are its own; other flags are kept and have no effect. The values are Linux's. Each
+ * call makes its ioctl() (termios.c): ENOTTY for what is not the console, EBADF.
+ */
 
 #include <sys/cdefs.h>
 #include <sys/types.h>
@@ -13,6 +15,7 @@ typedef unsigned int tcflag_t;
 typedef unsigned char cc_t;
 typedef unsigned int speed_t;
 
+/* Of c_cc, with Linux's places. */
 #define NCCS 32
 #define VINTR 0
 #define VQUIT 1
@@ -64,6 +67,7 @@ typedef unsigned int speed_t;
 #define TOSTOP 0000400
 #define IEXTEN 0100000
 
+/* The three ways of tcsetattr() are one: output is never behind. */
 #define TCSANOW 0
 #define TCSADRAIN 1
 #define TCSAFLUSH 2
@@ -71,6 +75,7 @@ typedef unsigned int speed_t;
 #define TCOFLUSH 1
 #define TCIOFLUSH 2
 
+/* Kept and told; no line has a speed here. */
 #define B0 0
 #define B9600 0000015
 #define B19200 0000016
@@ -78,6 +83,7 @@ typedef unsigned int speed_t;
 #define B57600 0010001
 #define B115200 0010002
 
+/* The caller's; one for the one console. */
 struct termios {
 	tcflag_t c_iflag, c_oflag, c_cflag, c_lflag;
 	cc_t c_cc[NCCS];
@@ -86,14 +92,28 @@ struct termios {
 
 __BEGIN_DECLS
 
+/* Copies the settings. */
 int tcgetattr(int fd, struct termios *t);
+
+/*
+ * Takes all of them. EINVAL for another when. What was typed so far can be read at once when ICANON
+ * goes.
+ */
 int tcsetattr(int fd, int when, const struct termios *t);
+
+/* Throws nothing away. */
 int tcflush(int fd, int queue);
+
+/* Blocks until the console has taken what was written. */
 int tcdrain(int fd);
+
+/* The fields, whatever they hold; setting never fails. */
 speed_t cfgetispeed(const struct termios *t);
 speed_t cfgetospeed(const struct termios *t);
 int cfsetispeed(struct termios *t, speed_t speed);
 int cfsetospeed(struct termios *t, speed_t speed);
+
+/* BSD, glibc: no lines, no echo, no translation. */
 void cfmakeraw(struct termios *t);
 
 __END_DECLS

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* What uname() tells: sysname "pith", the machine's architecture. libc-glue/proc.c. */
 #ifndef SYS_UTSNAME_H
 #define SYS_UTSNAME_H
+
+/* What uname() tells (POSIX.1-2017 <sys/utsname.h>). libc-glue/proc.c. */
 
 #include <sys/cdefs.h>
 
 #define _UTSNAME_LENGTH 65
 
+/*
+ * "pith", the host's name (hostname= on the command line, DHCP's, or "pith"), pith's version, what
+ * the machine is (the platform's name), "x86_64"; domainname is Linux's and empty.
+ */
 struct utsname {
 	char sysname[_UTSNAME_LENGTH];
 	char nodename[_UTSNAME_LENGTH];
@@ -18,6 +23,7 @@ struct utsname {
 
 __BEGIN_DECLS
 
+/* Fills in the caller's struct. Never fails. */
 int uname(struct utsname *name);
 
 __END_DECLS
