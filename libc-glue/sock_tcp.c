@@ -18,6 +18,7 @@
 #include "libc-glue/sock.h"
 #include "lwip/priv/tcp_priv.h"
 
+#define RTO_FIRST (1000 / TCP_SLOW_INTERVAL) /* RFC 6298 2.1; lwIP begins with 3 s */
 #define BACKLOG_LWIP 255 /* connections that lwIP lets a listener have in the middle of their handshake */
 
 /* ---- The receive window ---- */
@@ -165,6 +166,7 @@ int sock_tcp_new(struct sock *s)
 	s->state = SOCK_IDLE;
 	s->eof = false;
 	s->tcp->snd_buf = s->sndbuf;
+	s->tcp->rto = s->tcp->sv = RTO_FIRST;
 	set_callbacks(s);
 	return 0;
 }
