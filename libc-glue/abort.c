@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#include <assert.h>
+
 /*
  * How a program that knows something is wrong ends: abort() and a failed assert().
  *
- * Both end in log_panic(): a backtrace on the console and PLAT_CRASH, which the host sees as a failure.
+ * Both end in log_panic(): a backtrace on the console and PLAT_CRASH, which the host sees as a
+ * failure.
  */
-#include <assert.h>
+
 #include <signal.h>
 #include <stdlib.h>
 

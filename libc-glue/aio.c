@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
+#include <aio.h>
+
 /*
  * Asynchronous input and output: a few threads that make the blocking calls.
  *
- * Each request in flight needs a thread, and with threads as cheap as here that is all it takes: the disk sees as
- * many requests at once as there are workers. Workers come when there is work and go after a second without.
- * aio_fsync() waits until everything that was begun on its descriptor before it is done.
+ * Each request in flight needs a thread, and with threads as cheap as here that is all it takes:
+ * the disk sees as many requests at once as there are workers. Workers come when there is work and
+ * go after a second without. aio_fsync() waits until everything that was begun on its descriptor
+ * before it is done.
  */
-#include <aio.h>
+
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/uio.h>
@@ -76,7 +79,10 @@ static bool runs_on(int fd)
 	return false;
 }
 
-/* Positions do not matter where there are none: a socket or a pipe takes them in the order in which they run. */
+/*
+ * Positions do not matter where there are none: a socket or a pipe takes them in the order in which
+ * they run.
+ */
 static ssize_t transfer(const struct aiocb *cb)
 {
 	struct iovec v = { (void *)(uintptr_t)cb->aio_buf, cb->aio_nbytes };
@@ -112,7 +118,10 @@ static struct aiocb *take(void)
 	return cb;
 }
 
-/* There is a slot for every worker. It is emptied before the result is told: from then on cb is the caller's. */
+/*
+ * There is a slot for every worker. It is emptied before the result is told: from then on cb is the
+ * caller's.
+ */
 static void run_one(struct aiocb *cb)
 {
 	unsigned slot = 0;
@@ -129,8 +138,8 @@ static void run_one(struct aiocb *cb)
 }
 
 /*
- * A worker. One that is woken may find that another has taken the work: it then waits for the next. It ends when a
- * second went by without any, and its stack goes back.
+ * A worker. One that is woken may find that another has taken the work: it then waits for the next.
+ * It ends when a second went by without any, and its stack goes back.
  */
 static void serve(void *arg)
 {
@@ -225,7 +234,10 @@ static bool any_done(const struct aiocb *const list[], int n)
 	return false;
 }
 
-/* Every completion wakes all who wait; each looks at its own list. Entries that are NULL are skipped. */
+/*
+ * Every completion wakes all who wait; each looks at its own list. Entries that are NULL are
+ * skipped.
+ */
 int aio_suspend(const struct aiocb *const list[], int n, const struct timespec *timeout)
 {
 	uint64_t deadline = timeout ? time_after(timeout) : PLAT_FOREVER;
@@ -303,8 +315,8 @@ static int start_list(struct aiocb *const list[], int n, struct aio_list *group)
 }
 
 /*
- * The group is freed by the last of its requests, or here when that came first. With LIO_WAIT the list is waited for by
- * looking at each of its requests, so the event is not needed.
+ * The group is freed by the last of its requests, or here when that came first. With LIO_WAIT the
+ * list is waited for by looking at each of its requests, so the event is not needed.
  */
 int lio_listio(int mode, struct aiocb *const list[], int n, struct sigevent *event)
 {

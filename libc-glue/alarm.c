@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
 /*
  * alarm() and setitimer(ITIMER_REAL): SIGALRM by a timer of the core.
  */
-#include <errno.h>
+
 #include <sys/time.h>
 #include <unistd.h>
 

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Archives as files: the one that is linked into the image, and those that the loader hands over as boot modules.
- *
- * Nothing is copied: a file's bytes are served from where they lie. Archives are put in one after the other, and a
- * name that comes again replaces the one before it, so a module can change what the image brought. What is
- * damaged or cut short is said in one line; the members before are served.
- */
 #include "libc-glue/archive.h"
+
+/*
+ * Archives as files: the one that is linked into the image, and those that the loader hands over as
+ * boot modules.
+ *
+ * Nothing is copied: a file's bytes are served from where they lie. Archives are put in one after
+ * the other, and a name that comes again replaces the one before it, so a module can change what
+ * the image brought. What is damaged or cut short is said in one line; the members before are
+ * served.
+ */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -20,7 +23,10 @@
 /* pith-cc defines these in every image. */
 extern const char __pith_archive_start[], __pith_archive_end[];
 
-/* cpio stores the data of a file with several names behind the last of them: those that came before wait here. */
+/*
+ * cpio stores the data of a file with several names behind the last of them: those that came before
+ * wait here.
+ */
 struct twin {
 	struct tree_node *node;
 	uint64_t inode;
@@ -185,7 +191,9 @@ static bool is_compressed(const unsigned char *p, size_t len)
 	return false;
 }
 
-/* A whole archive is worth a word to those who ask for it (pith.log=info); a cut one to everybody. */
+/*
+ * A whole archive is worth a word to those who ask for it (pith.log=info); a cut one to everybody.
+ */
 static void report(const struct mount *m, enum archive_result end, const struct archive_reader *r)
 {
 	if (end == ARCHIVE_END)

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading archives: tar.c and cpio.c take them apart, archive.c puts what they say into the tree. */
 #ifndef ARCHIVE_H
 #define ARCHIVE_H
+
+/*
+ * Reading archives: tar.c and cpio.c take them apart, archive.c puts what they say into the tree.
+ */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -54,8 +57,8 @@ bool cpio_detect(const struct archive_reader *r);
 enum archive_result cpio_next(struct archive_reader *r, struct archive_entry *e);
 
 /*
- * Puts every whole member of the len bytes at base into the tree; name is for messages. The bytes stay where they
- * are. Returns how many members there were.
+ * Puts every whole member of the len bytes at base into the tree; name is for messages. The bytes
+ * stay where they are. Returns how many members there were.
  */
 size_t archive_mount(const char *name, const void *base, size_t len);
 

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * argv and the environment from the command line: `[ip=dhcp pith.log=info NAME=value ...] [--] [words]`.
- *
- * core/option.c takes the words apart as a shell does. Before `--` a word is ours (key=value with a key of pith),
- * goes into the environment (NAME=value, the name in capitals) or, in a line without `--`, is an argument. After `--`
- * every word is an argument as it stands. Words of firmware and VMMs that they add themselves at either end never
- * reach the program.
- */
 #include "libc-glue/args.h"
+
+/*
+ * argv and the environment from the command line: `[ip=dhcp pith.log=info NAME=value ...] [--]
+ * [words]`.
+ *
+ * core/option.c takes the words apart as a shell does. Before `--` a word is ours (key=value with a
+ * key of pith), goes into the environment (NAME=value, the name in capitals) or, in a line without
+ * `--`, is an argument. After `--` every word is an argument as it stands. Words of firmware and
+ * VMMs that they add themselves at either end never reach the program.
+ */
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -50,8 +52,8 @@ static bool is_environment(const char *word)
 }
 
 /*
- * What QEMU's microvm and Firecracker append for Linux, behind everything else: where the devices are. kvm/ has read
- * it.
+ * What QEMU's microvm and Firecracker append for Linux, behind everything else: where the devices
+ * are. kvm/ has read it.
  */
 static bool is_firmware(const char *word)
 {

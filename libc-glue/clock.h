@@ -7,8 +7,8 @@
 #include <time.h>
 
 /*
- * The deadline, in plat_now()'s terms, for a point in time of that clock or for a span from now. PLAT_FOREVER where
- * it would overflow.
+ * The deadline, in plat_now()'s terms, for a point in time of that clock or for a span from now.
+ * PLAT_FOREVER where it would overflow.
  */
 uint64_t time_until(clockid_t clock, const struct timespec *t);
 uint64_t time_after(const struct timespec *span);

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
+#include "libc-glue/cons.h"
+
 /*
  * The console as a terminal: descriptors 0, 1 and 2, and /dev/console.
  *
- * Output goes to the platform at once, which may hold it back: a doorbell or port access costs more than a line. Here
- * it is pushed on when nothing was for a millisecond, so a lone line shows at once and a flood goes out in pieces.
- * Input is polled from the first time that somebody reads or asks for it; before that typed bytes stay in the device,
- * and a program that never reads has no poller for it. Lines can be edited (backspace, ^U, ^D) and are echoed until
- * tcsetattr() says otherwise.
+ * Output goes to the platform at once, which may hold it back: a doorbell or port access costs more
+ * than a line. Here it is pushed on when nothing was for a millisecond, so a lone line shows at
+ * once and a flood goes out in pieces. Input is polled from the first time that somebody reads or
+ * asks for it; before that typed bytes stay in the device, and a program that never reads has no
+ * poller for it. Lines can be edited (backspace, ^U, ^D) and are echoed until tcsetattr() says
+ * otherwise.
  */
-#include "libc-glue/cons.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +31,10 @@ static struct fd_file console;
 static uint64_t flushed;  /* plat_now() at the last flush */
 static bool held;         /* something was written since */
 
-/* Typed bytes: [taken, whole) can be read, [whole, typed) is the line that is being edited. They count up and wrap. */
+/*
+ * Typed bytes: [taken, whole) can be read, [whole, typed) is the line that is being edited. They
+ * count up and wrap.
+ */
 static char input[INPUT_MAX];
 static unsigned taken, whole, typed;
 static unsigned ends; /* how often ^D has ended an empty line: a read() of 0 bytes each */
@@ -54,7 +59,10 @@ void cons_flush(void)
 	flushed = plat_now();
 }
 
-/* Never short, never blocks: what a stuck console does not take is the platform's to drop and count (plat.h). */
+/*
+ * Never short, never blocks: what a stuck console does not take is the platform's to drop and count
+ * (plat.h).
+ */
 static ssize_t cons_write(struct fd_file *f, const struct iovec *v, int nv, off_t at)
 {
 	ssize_t sum = 0;
@@ -74,14 +82,20 @@ static ssize_t cons_write(struct fd_file *f, const struct iovec *v, int nv, off_
 
 /* ---- Input ---- */
 
-/* Past the batching: who types wants to see it now. input_poll() flushes once for all keys that came. */
+/*
+ * Past the batching: who types wants to see it now. input_poll() flushes once for all keys that
+ * came.
+ */
 static void echo(const char *s, size_t len)
 {
 	if (settings.c_lflag & ECHO)
 		plat_console_write(s, len);
 }
 
-/* Back, blank, back. A tab or a character of several bytes leaves something on the screen; the line is right. */
+/*
+ * Back, blank, back. A tab or a character of several bytes leaves something on the screen; the line
+ * is right.
+ */
 static void rub_out(void)
 {
 	if (typed == whole)
@@ -109,7 +123,10 @@ static bool edit(char c)
 	return true;
 }
 
-/* Full at INPUT_MAX less one, so that there is always room for the newline that lets the reader run. */
+/*
+ * Full at INPUT_MAX less one, so that there is always room for the newline that lets the reader
+ * run.
+ */
 static void type(char c)
 {
 	if (c == '\r' && (settings.c_iflag & ICRNL))
@@ -224,8 +241,8 @@ static unsigned cons_ready(struct fd_file *f)
 }
 
 /*
- * The window is what a serial line is taken for everywhere; a program that can find out better asks the terminal
- * itself.
+ * The window is what a serial line is taken for everywhere; a program that can find out better asks
+ * the terminal itself.
  */
 static int cons_ioctl(struct fd_file *f, unsigned long request, void *arg)
 {

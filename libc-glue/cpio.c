@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#include <string.h>
+
 /*
  * Reading cpio in its "newc" form, as Linux takes it for an initramfs.
  *
- * A header is 110 characters: the magic, then 13 numbers of 8 hexadecimal digits. Name and data follow, each padded
- * so that the next thing is at a multiple of 4 from the start. Archives may stand one behind the other with zeros
- * between.
+ * A header is 110 characters: the magic, then 13 numbers of 8 hexadecimal digits. Name and data
+ * follow, each padded so that the next thing is at a multiple of 4 from the start. Archives may
+ * stand one behind the other with zeros between.
  */
-#include <string.h>
 
 #include "libc-glue/archive.h"
 
@@ -94,7 +95,10 @@ static bool next_archive(struct archive_reader *r)
 	return cpio_detect(r);
 }
 
-/* Each turn moves r->at on by a header at least. The trailer is a member like others, known by its name. */
+/*
+ * Each turn moves r->at on by a header at least. The trailer is a member like others, known by its
+ * name.
+ */
 enum archive_result cpio_next(struct archive_reader *r, struct archive_entry *e)
 {
 	uint32_t field[FIELDS];

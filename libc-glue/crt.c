@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+
 /*
  * From the first thread to main() and from exit() to the end of the machine.
  *
- * The order is a promise: the C library works, then devices are brought up (init_early, see glue.h), then the seal,
- * then constructors, then main(). A constructor can therefore use the network, and no device can be opened after the
- * seal.
+ * The order is a promise: the C library works, then devices are brought up (init_early, see
+ * glue.h), then the seal, then constructors, then main(). A constructor can therefore use the
+ * network, and no device can be opened after the seal.
  */
-#include <stdio.h>
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/lock.h>
@@ -47,7 +49,9 @@ static void run_fini(void)
 		(*--p)();
 }
 
-/* The copy is the program's for ever: argv and environ point into it, and programs write to them. */
+/*
+ * The copy is the program's for ever: argv and environ point into it, and programs write to them.
+ */
 static char **read_command_line(int *argc)
 {
 	char **argv, **env;
@@ -93,7 +97,10 @@ _Noreturn void core_main(void)
 
 /* ---- The end ---- */
 
-/* newlib's, not in its headers: the functions of atexit() and on_exit(), and a walk over all open streams. */
+/*
+ * newlib's, not in its headers: the functions of atexit() and on_exit(), and a walk over all open
+ * streams.
+ */
 void __call_exitprocs(int code, void *dso);
 int _fwalk_reent(struct _reent *reent, int (*fn)(struct _reent *, FILE *));
 
@@ -110,9 +117,9 @@ static int flush(struct _reent *reent, FILE *stream)
 }
 
 /*
- * In place of newlib's, which closes every stream and waits for its lock: a thread that stands in fgets(stdin) holds
- * that of stdin, perhaps for ever, and exit() in another one would never return. Here streams are flushed, and one
- * that another thread is using is left as it is.
+ * In place of newlib's, which closes every stream and waits for its lock: a thread that stands in
+ * fgets(stdin) holds that of stdin, perhaps for ever, and exit() in another one would never return.
+ * Here streams are flushed, and one that another thread is using is left as it is.
  */
 void exit(int status)
 {

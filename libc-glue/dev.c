@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * /dev but the disks: null, zero, full, random, urandom, and the names of descriptors that are open already.
- */
 #include "libc-glue/dev.h"
+
+/*
+ * /dev but the disks: null, zero, full, random, urandom, and the names of descriptors that are open
+ * already.
+ */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -121,7 +123,10 @@ static int open_console(struct tree_node *n, int flags, struct fd_file **f)
 	return 0;
 }
 
-/* /dev/stdin and so on: as dup() of the number that size holds. Nothing can close it before fd_install(). */
+/*
+ * /dev/stdin and so on: as dup() of the number that size holds. Nothing can close it before
+ * fd_install().
+ */
 static int open_number(struct tree_node *n, int flags, struct fd_file **f)
 {
 	(void)flags;

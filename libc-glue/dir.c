@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Reading folders: opendir, readdir and theirs. Entries come in the order in which the archive has them, "." and ".."
- * first.
- */
 #include <dirent.h>
+
+/*
+ * Reading folders: opendir, readdir and theirs. Entries come in the order in which the archive has
+ * them, "." and ".." first.
+ */
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -80,7 +82,10 @@ static void fill(struct dirent *e, const struct tree_node *n, const char *name, 
 	e->d_name[length] = '\0';
 }
 
-/* One entry for each stream, overwritten by the next call on it. NULL at the end leaves errno alone. */
+/*
+ * One entry for each stream, overwritten by the next call on it. NULL at the end leaves errno
+ * alone.
+ */
 struct dirent *readdir(DIR *d)
 {
 	if (d->position < 2) {

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
+#include "libc-glue/disk.h"
+
 /*
  * /dev/blk0, /dev/blk1, ...: a disk as a file of bytes, without a cache.
  *
- * What is aligned in memory and on the disk goes to the device as it is. The rest goes through a bounce buffer, and a
- * write that begins or ends inside a sector reads that sector first. Two writes that touch the same sector take
- * turns, or the one that has read the sector would put back bytes which the other has just changed. What write() has
- * returned for is in the device; fsync(), or O_SYNC at open(), makes it stay there.
+ * What is aligned in memory and on the disk goes to the device as it is. The rest goes through a
+ * bounce buffer, and a write that begins or ends inside a sector reads that sector first. Two
+ * writes that touch the same sector take turns, or the one that has read the sector would put back
+ * bytes which the other has just changed. What write() has returned for is in the device; fsync(),
+ * or O_SYNC at open(), makes it stay there.
  */
-#include "libc-glue/disk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -52,8 +54,8 @@ static struct disk *disk_of(const struct fd_file *f)
 }
 
 /*
- * The size is asked for at every call: a disk can grow or break while it is open (blk.h), and the answer is one load
- * from what the driver keeps.
+ * The size is asked for at every call: a disk can grow or break while it is open (blk.h), and the
+ * answer is one load from what the driver keeps.
  */
 uint64_t disk_look(struct disk *d)
 {
@@ -113,8 +115,8 @@ static bool overlaps(const struct disk *d, const struct range *r)
 }
 
 /*
- * Waits until nobody writes what r covers. A thread holds one range at a time and waits for no other while it does, and
- * it takes its bounce buffer afterwards: there is no ring of waiting.
+ * Waits until nobody writes what r covers. A thread holds one range at a time and waits for no
+ * other while it does, and it takes its bounce buffer afterwards: there is no ring of waiting.
  */
 static void range_enter(struct disk *d, struct range *r)
 {
@@ -133,8 +135,8 @@ static void range_leave(struct disk *d, struct range *r)
 /* ---- Moving ---- */
 
 /*
- * Goes on by n bytes. Empty pieces are passed over, so that c->v is one that can take something while any bytes are
- * left.
+ * Goes on by n bytes. Empty pieces are passed over, so that c->v is one that can take something
+ * while any bytes are left.
  */
 static void advance(struct cursor *c, size_t n)
 {
@@ -167,7 +169,10 @@ static void copy(struct cursor *c, char *buf, size_t n, bool writing)
 	}
 }
 
-/* How many bytes from here can go straight between the caller's memory and the device: whole sectors, 0 for none. */
+/*
+ * How many bytes from here can go straight between the caller's memory and the device: whole
+ * sectors, 0 for none.
+ */
 static size_t direct_length(const struct disk *d, const struct cursor *c)
 {
 	uint32_t sector = d->info.sector_size;
@@ -191,7 +196,10 @@ static int move_direct(struct disk *d, struct cursor *c, size_t n, bool writing)
 	return rc;
 }
 
-/* The sectors that a write covers in part are read first: the first one, the last one, or one that is both. */
+/*
+ * The sectors that a write covers in part are read first: the first one, the last one, or one that
+ * is both.
+ */
 static int read_edges(struct disk *d, char *buf, uint64_t first, uint64_t sectors, size_t head, size_t n)
 {
 	uint32_t size = d->info.sector_size;
@@ -206,8 +214,8 @@ static int read_edges(struct disk *d, char *buf, uint64_t first, uint64_t sector
 }
 
 /*
- * One buffer full, from inside a sector to inside another. Reading takes whole sectors and copies what was asked for;
- * writing reads the edges, copies over them, and writes whole sectors back.
+ * One buffer full, from inside a sector to inside another. Reading takes whole sectors and copies
+ * what was asked for; writing reads the edges, copies over them, and writes whole sectors back.
  */
 static int move_bounced(struct disk *d, struct cursor *c, bool writing)
 {
@@ -277,7 +285,10 @@ static struct cursor start(struct disk *d, const struct iovec *v, int nv, off_t 
 
 /* ---- The file ---- */
 
-/* Reads need no range: what is read while it is written may be old or new, by sector, as on any disk. */
+/*
+ * Reads need no range: what is read while it is written may be old or new, by sector, as on any
+ * disk.
+ */
 static ssize_t disk_read(struct fd_file *f, const struct iovec *v, int nv, off_t at)
 {
 	struct cursor c = start(disk_of(f), v, nv, at);
@@ -286,8 +297,8 @@ static ssize_t disk_read(struct fd_file *f, const struct iovec *v, int nv, off_t
 }
 
 /*
- * The range is held over all pieces of the call, so a write() is one write to others as well. POSIX wants ENOSPC at
- * the end of a device, and a short count for what still fits.
+ * The range is held over all pieces of the call, so a write() is one write to others as well. POSIX
+ * wants ENOSPC at the end of a device, and a short count for what still fits.
  */
 static ssize_t disk_write(struct fd_file *f, const struct iovec *v, int nv, off_t at)
 {
@@ -314,8 +325,8 @@ static off_t disk_size(struct fd_file *f)
 }
 
 /*
- * A flush is for all that came back before it was queued (blk.h): for every descriptor of the disk, not for this one
- * alone.
+ * A flush is for all that came back before it was queued (blk.h): for every descriptor of the disk,
+ * not for this one alone.
  */
 static int disk_sync(struct fd_file *f)
 {
@@ -395,8 +406,8 @@ static const struct fd_ops ops = {
 };
 
 /*
- * Each open() has a file of its own, so a position of its own; the disk is shared. O_DIRECT changes nothing: there is
- * no cache to go round.
+ * Each open() has a file of its own, so a position of its own; the disk is shared. O_DIRECT changes
+ * nothing: there is no cache to go round.
  */
 static int open_disk(struct tree_node *n, int flags, struct fd_file **f)
 {

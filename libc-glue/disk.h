@@ -24,8 +24,9 @@ struct disk {
 uint64_t disk_look(struct disk *d);
 
 /*
- * Moves whole sectors, or flushes or discards, with as many requests in flight as it takes. Blocks. data is aligned
- * to BLK_ALIGN. Returns 0 or the first error; after one, some of the sectors may have been moved and some not.
+ * Moves whole sectors, or flushes or discards, with as many requests in flight as it takes. Blocks.
+ * data is aligned to BLK_ALIGN. Returns 0 or the first error; after one, some of the sectors may
+ * have been moved and some not.
  */
 int diskio_run(struct disk *d, enum blk_op op, uint64_t sector, uint64_t sectors, void *data);
 

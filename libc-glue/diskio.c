@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+#include "core/err.h"
+
 /*
  * Requests to disks: cut to what the device takes, queued, rung in together, and waited for.
  *
- * The requests stand on the stack of the thread that waits, up to BATCH of them at a time. The loop's poller reaps
- * for all threads and wakes each when its batch is done, so a disk is busy with as many requests as threads have
- * given it.
+ * The requests stand on the stack of the thread that waits, up to BATCH of them at a time. The
+ * loop's poller reaps for all threads and wakes each when its batch is done, so a disk is busy with
+ * as many requests as threads have given it.
  */
-#include "core/err.h"
+
 #include "core/plat.h"
 #include "libc-glue/disk.h"
 
@@ -26,8 +28,8 @@ static unsigned ndisks;
 /* ---- Reaping ---- */
 
 /*
- * Inside the poller: notes the result and wakes, no more. From the last wake-up on the batch may be gone with its
- * stack.
+ * Inside the poller: notes the result and wakes, no more. From the last wake-up on the batch may be
+ * gone with its stack.
  */
 static void complete(struct blk_req *req)
 {
@@ -40,8 +42,8 @@ static void complete(struct blk_req *req)
 }
 
 /*
- * Takes what is done, 32 at a time until there are fewer. Whoever found the ring full is woken for each turn of the
- * loop that freed something; they are few, and each of them looks again.
+ * Takes what is done, 32 at a time until there are fewer. Whoever found the ring full is woken for
+ * each turn of the loop that freed something; they are few, and each of them looks again.
  */
 static bool reap(struct disk *d)
 {
@@ -60,7 +62,10 @@ static bool reap(struct disk *d)
 	return sum > 0;
 }
 
-/* An idle disk is not asked at all: a program that has disks and serves the network pays one comparison for each. */
+/*
+ * An idle disk is not asked at all: a program that has disks and serves the network pays one
+ * comparison for each.
+ */
 static bool disks_poll(void)
 {
 	bool did = false;
@@ -141,7 +146,10 @@ static int submit_batch(struct disk *d, struct batch *b, enum blk_op op, uint64_
 	return rc;
 }
 
-/* Rings the bell and waits until all that was queued is back: the requests are on our stack, so not a moment less. */
+/*
+ * Rings the bell and waits until all that was queued is back: the requests are on our stack, so not
+ * a moment less.
+ */
 static int finish(struct disk *d, struct batch *b, int rc)
 {
 	blk_kick(d->n);
@@ -150,7 +158,10 @@ static int finish(struct disk *d, struct batch *b, int rc)
 	return rc ? rc : b->status;
 }
 
-/* A barrier by order of return: what was reported as written before this is queued is what it makes stable. */
+/*
+ * A barrier by order of return: what was reported as written before this is queued is what it makes
+ * stable.
+ */
 static int flush(struct disk *d)
 {
 	struct batch b = { .left = 0 };
@@ -161,8 +172,9 @@ static int flush(struct disk *d)
 }
 
 /*
- * Batches one after the other; within a batch the device may do them in any order. After an error nothing new is
- * queued, but what is under way is waited for: its requests and data belong to the device until then.
+ * Batches one after the other; within a batch the device may do them in any order. After an error
+ * nothing new is queued, but what is under way is waited for: its requests and data belong to the
+ * device until then.
  */
 int diskio_run(struct disk *d, enum blk_op op, uint64_t sector, uint64_t sectors, void *data)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+#include "libc-glue/entropy.h"
+
 /*
  * Random bytes: from the platform and from nothing else, so that there never is a weak answer.
  */
-#include "libc-glue/entropy.h"
 
 #include <errno.h>
 #include <sys/random.h>

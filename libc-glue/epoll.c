@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * epoll: waiting on many files, in time that depends on how many are ready and not on how many there are.
- *
- * Each file in the set has a watch (glue.h) for as long as it is there. A change puts the watch on the set's ready list; epoll_wait()
- * goes through that list alone, asks each file what is true now, and reports that. What is reported by level stays on the list,
- * and drops off when a later look finds it no longer ready; what is by edge (EPOLLET) leaves it at once.
- *
- * Linux knows an entry by number and file: a number that was closed and given out again is another entry, while a file that
- * lives on through dup() keeps its entry. So the entries of one number are a list.
- */
 #include <errno.h>
+
+/*
+ * epoll: waiting on many files, in time that depends on how many are ready and not on how many
+ * there are.
+ *
+ * Each file in the set has a watch (glue.h) for as long as it is there. A change puts the watch on
+ * the set's ready list; epoll_wait() goes through that list alone, asks each file what is true now,
+ * and reports that. What is reported by level stays on the list, and drops off when a later look
+ * finds it no longer ready; what is by edge (EPOLLET) leaves it at once.
+ *
+ * Linux knows an entry by number and file: a number that was closed and given out again is another
+ * entry, while a file that lives on through dup() keeps its entry. So the entries of one number are
+ * a list.
+ */
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +51,7 @@ static struct epoll *epoll_of(struct fd_file *f)
 
 /* ---- Entries ---- */
 
+/* By number and by file: see above. */
 static struct item *find(const struct epoll *ep, int fd, const struct fd_file *f)
 {
 	struct item *item = fd < ep->size ? ep->slots[fd] : NULL;
@@ -55,6 +61,7 @@ static struct item *find(const struct epoll *ep, int fd, const struct fd_file *f
 	return item;
 }
 
+/* Also off the ready list, so that nobody can report what is freed. */
 static void remove_item(struct epoll *ep, struct item *item)
 {
 	struct item **link = &ep->slots[item->fd];
@@ -68,6 +75,9 @@ static void remove_item(struct epoll *ep, struct item *item)
 	free(item);
 }
 
+/*
+ * Doubling: numbers are the lowest free ones, so the array is as long as the most that were open.
+ */
 static bool grow(struct epoll *ep, int fd)
 {
 	int size = ep->size ? ep->size : 16;
@@ -86,6 +96,7 @@ static bool grow(struct epoll *ep, int fd)
 	return true;
 }
 
+/* What is true now, not what was told: a change may have been undone since. */
 static unsigned ready_for(const struct item *item)
 {
 	unsigned wanted = (item->event.events & ~(unsigned)FLAGS) | ALWAYS;
@@ -184,6 +195,7 @@ static int add(struct epoll *ep, int fd, struct fd_file *f, const struct epoll_e
 	return 0;
 }
 
+/* A one-shot entry is armed again by this, even if nothing else changes (epoll_ctl(2)). */
 static int modify(struct epoll *ep, struct item *item, const struct epoll_event *event)
 {
 	item->event = *event;
@@ -215,6 +227,7 @@ static int change(struct epoll *ep, int op, int fd, struct fd_file *f, struct ep
 	}
 }
 
+/* The order of the checks is Linux's: EBADF for either number comes before EINVAL. */
 int epoll_change(int epfd, int op, int fd, struct epoll_event *event)
 {
 	struct fd_file *self = fd_get(epfd), *f = fd_get(fd);
@@ -270,6 +283,7 @@ static int collect(struct epoll *ep, struct epoll_event *v, int max)
 	return n;
 }
 
+/* A wake-up may find nothing: another thread on the same set was quicker. Then the wait goes on. */
 static int wait(struct epoll *ep, struct epoll_event *v, int max, uint64_t deadline)
 {
 	int n = collect(ep, v, max), rc = 0;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#include <err.h>
+
 /*
  * warn(), err() and theirs: a line on stderr, with the text of errno for those without x.
  */
-#include <err.h>
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
 /*
  * eventfd: a counter that is written by adding to it and read by taking it away.
  */
-#include <errno.h>
+
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -39,7 +41,10 @@ static void changed(struct event *e, unsigned events)
 	fd_notify(&e->file, events);
 }
 
-/* All of it, or one at a time as a semaphore. Eight bytes at least: Linux's rule, and EINVAL is its word. */
+/*
+ * All of it, or one at a time as a semaphore. Eight bytes at least: Linux's rule, and EINVAL is its
+ * word.
+ */
 static ssize_t event_read(struct fd_file *f, const struct iovec *v, int nv, off_t at)
 {
 	struct event *e = event_of(f);
@@ -96,7 +101,10 @@ static void event_close(struct fd_file *f)
 
 static const struct fd_ops ops = { .read = event_read, .write = event_write, .ready = event_ready, .close = event_close };
 
-/* Threads wake an event loop by it: write() is a few hundred instructions and never blocks in practice. */
+/*
+ * Threads wake an event loop by it: write() is a few hundred instructions and never blocks in
+ * practice.
+ */
 int eventfd(unsigned count, int flags)
 {
 	struct event *e;

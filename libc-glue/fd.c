@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
+#include "libc-glue/fd.h"
+
 /*
  * The table of descriptors, and who waits for what stands behind them.
  *
- * A file counts two things: its descriptors, and besides these the calls that are running on it. The first tells when
- * nobody can name it any more (its watches end then), the second when it can go. So close() never pulls a file from
- * under a thread that is blocked in read(), as POSIX allows and threads expect. Free numbers are found in a bitmap,
- * 64 at a time: a server with 10,000 connections gets its lowest free number in some hundred steps at worst.
+ * A file counts two things: its descriptors, and besides these the calls that are running on it.
+ * The first tells when nobody can name it any more (its watches end then), the second when it can
+ * go. So close() never pulls a file from under a thread that is blocked in read(), as POSIX allows
+ * and threads expect. Free numbers are found in a bitmap, 64 at a time: a server with 10,000
+ * connections gets its lowest free number in some hundred steps at worst.
  */
-#include "libc-glue/fd.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -63,7 +65,10 @@ void fd_put(struct fd_file *f)
 		file_close(f);
 }
 
-/* What has no idea of readiness never lets anybody wait: regular files and disks, as poll() has it in POSIX. */
+/*
+ * What has no idea of readiness never lets anybody wait: regular files and disks, as poll() has it
+ * in POSIX.
+ */
 unsigned fd_ready(struct fd_file *f)
 {
 	return f->ops->ready ? f->ops->ready(f) : POLLIN | POLLOUT;
@@ -137,7 +142,10 @@ int fd_dup(struct fd_file *f, int from, bool cloexec)
 	return fd;
 }
 
-/* Some files live without descriptors, the console for one: they have a reference of their own and stay. */
+/*
+ * Some files live without descriptors, the console for one: they have a reference of their own and
+ * stay.
+ */
 int fd_install(struct fd_file *f, int from, bool cloexec)
 {
 	int fd = fd_dup(f, from, cloexec);
@@ -170,7 +178,10 @@ static void forget(struct fd_file *f)
 	fd_put(f);
 }
 
-/* The number is free before anything else happens, so that a close() which calls out finds the table in order. */
+/*
+ * The number is free before anything else happens, so that a close() which calls out finds the
+ * table in order.
+ */
 int fd_remove(int fd)
 {
 	struct fd_file *f = fd >= 0 && fd < size ? slots[fd].file : NULL;

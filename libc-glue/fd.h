@@ -9,8 +9,8 @@
 int fd_dup(struct fd_file *f, int from, bool cloexec);
 
 /*
- * Puts f under exactly this number, closing what is there. Returns fd, -EBADF for a number outside the table,
- * -ENOMEM.
+ * Puts f under exactly this number, closing what is there. Returns fd, -EBADF for a number outside
+ * the table, -ENOMEM.
  */
 int fd_replace(struct fd_file *f, int fd, bool cloexec);
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
 /*
  * The calls that are about a descriptor: close, dup, fcntl, fstat, ioctl, isatty, fsync, ftruncate.
  *
- * Access modes, O_NONBLOCK and O_APPEND are kept here in fd_file.flags; the kinds look at them when they are called.
- * Locks (F_SETLK) are granted always: there is one process.
+ * Access modes, O_NONBLOCK and O_APPEND are kept here in fd_file.flags; the kinds look at them when
+ * they are called. Locks (F_SETLK) are granted always: there is one process.
  */
-#include <errno.h>
+
 #include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
@@ -19,8 +21,8 @@
 #define CHANGEABLE (O_APPEND | O_NONBLOCK | O_SYNC | O_DIRECT)
 
 /*
- * Never fails for a number that is open: what could fail has failed in write() or fsync(). Not in POSIX's words, but
- * a descriptor is gone after EINTR or EIO everywhere too.
+ * Never fails for a number that is open: what could fail has failed in write() or fsync(). Not in
+ * POSIX's words, but a descriptor is gone after EINTR or EIO everywhere too.
  */
 int close(int fd)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+
 /*
  * getline() and getdelim(), which newlib has under reserved names only.
  */
-#include <stdio.h>
 
 ssize_t getline(char **line, size_t *size, FILE *stream)
 {

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
 /*
  * Where malloc() gets its memory: sbrk() over the core's pages.
  *
- * The heap begins at the bottom of the largest free run and grows in place as long as the next pages are free;
- * page_alloc() takes from the top, so that is nearly always. When they are not, it goes on somewhere higher: newlib's
- * malloc copes with a break that jumps, but only upwards. What malloc() trims off the end goes back to the core; a
- * region that was left is not returned to.
+ * The heap begins at the bottom of the largest free run and grows in place as long as the next
+ * pages are free; page_alloc() takes from the top, so that is nearly always. When they are not, it
+ * goes on somewhere higher: newlib's malloc copes with a break that jumps, but only upwards. What
+ * malloc() trims off the end goes back to the core; a region that was left is not returned to.
  */
-#include <errno.h>
+
 #include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -16,7 +18,10 @@
 #include "core/core.h"
 #include "core/err.h"
 
-/* All NULL at first. base <= top <= end, and end - top is less than a page, but after a shrink to nothing. */
+/*
+ * All NULL at first. base <= top <= end, and end - top is less than a page, but after a shrink to
+ * nothing.
+ */
 static char *base, *end; /* the present region, and how far its pages go */
 static char *top;        /* what malloc() was given of it */
 
@@ -36,7 +41,9 @@ static int grow_in_place(size_t more)
 	return 0;
 }
 
-/* The rest of the old region is lost to sbrk(), but not to malloc(), which has all of it up to top. */
+/*
+ * The rest of the old region is lost to sbrk(), but not to malloc(), which has all of it up to top.
+ */
 static int start_region(size_t bytes)
 {
 	size_t n = pages_for(bytes);

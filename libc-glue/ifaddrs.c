@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#include <ifaddrs.h>
+
 /*
  * getifaddrs(), and the names and numbers of interfaces.
  */
-#include <ifaddrs.h>
+
 #include <errno.h>
 #include <net/if.h>
 #include <netinet/in.h>

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+#include <arpa/inet.h>
+
 /*
  * Internet addresses as text: inet_pton() and its elders (POSIX, RFC 4291 2.2, RFC 5952).
  *
  * Without lwIP, so that a program which only parses addresses carries no TCP stack.
  */
-#include <arpa/inet.h>
+
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>

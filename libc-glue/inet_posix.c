@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#include <arpa/inet.h>
+
 /*
  * The names by which programs know inet.c.
  */
-#include <arpa/inet.h>
+
 #include <errno.h>
 
 #include "libc-glue/glue.h"

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+#include "libc-glue/io.h"
+
 /*
  * The calls that move bytes: read, write, their vectors and positions, lseek.
  *
- * Every call goes the same way: take a reference to the file, check what POSIX says, hand a vector to the kind's read
- * or write, keep the position. A file that has a size has a position; two threads that read through it take turns, so
- * that each byte is read by one of them, as Linux does it.
+ * Every call goes the same way: take a reference to the file, check what POSIX says, hand a vector
+ * to the kind's read or write, keep the position. A file that has a size has a position; two
+ * threads that read through it take turns, so that each byte is read by one of them, as Linux does
+ * it.
  */
-#include "libc-glue/io.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -78,9 +80,9 @@ static ssize_t move_on(mover *m, struct fd_file *f, bool writing, const struct i
 }
 
 /*
- * Positions are only for kinds with a size: pread() of a socket is ESPIPE, read() of one goes straight to it. What
- * read() or write() moves by the file's own position is added to it under the turn, so two threads never get the same
- * bytes.
+ * Positions are only for kinds with a size: pread() of a socket is ESPIPE, read() of one goes
+ * straight to it. What read() or write() moves by the file's own position is added to it under the
+ * turn, so two threads never get the same bytes.
  */
 ssize_t io_move(struct fd_file *f, bool writing, const struct iovec *v, int nv, off_t at)
 {
@@ -97,7 +99,10 @@ ssize_t io_move(struct fd_file *f, bool writing, const struct iovec *v, int nv, 
 	return f->ops->size ? move(m, f, v, nv, at) : -ESPIPE;
 }
 
-/* The turn for the others comes first: from fd_get() on nothing but the kind decides whether the thread blocks. */
+/*
+ * The turn for the others comes first: from fd_get() on nothing but the kind decides whether the
+ * thread blocks.
+ */
 static ssize_t transfer(int fd, bool writing, const struct iovec *v, int nv, off_t at)
 {
 	struct fd_file *f;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef IOV_H
+#define IOV_H
+
 /*
  * Walking through an iovec in steps of any length. Callers never go past its end.
  *
  * In a header, because nearly every vector is one piece: then all of this folds into a memcpy().
  */
-#ifndef IOV_H
-#define IOV_H
 
 #include <stddef.h>
 #include <string.h>
@@ -18,6 +19,7 @@ struct iov {
 	size_t at; /* in v[0] */
 };
 
+/* Bytes in all. The caller has seen to it that the sum fits (io.c, sock.c). */
 static inline size_t iov_length(const struct iovec *v, int nv)
 {
 	size_t sum = 0;
@@ -39,6 +41,7 @@ static inline char *iov_piece(struct iov *i, size_t *len)
 	return i->nv > 0 ? (char *)i->v->iov_base + i->at : NULL;
 }
 
+/* Goes n bytes further without touching them. */
 static inline void iov_skip(struct iov *i, size_t n)
 {
 	size_t len;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+#include "libc-glue/lock.h"
+
 /*
  * A lock that is cheap when free and fair when it matters.
  *
- * Whoever drops it wakes the first waiter, but may take it again before that one runs: with threads that switch only
- * where they block that is the common case, and handing the lock over at once would cost a switch each time. A waiter
- * that was woken in vain marks the lock hungry; the next drop then hands it over, so nobody starves.
+ * Whoever drops it wakes the first waiter, but may take it again before that one runs: with threads
+ * that switch only where they block that is the common case, and handing the lock over at once
+ * would cost a switch each time. A waiter that was woken in vain marks the lock hungry; the next
+ * drop then hands it over, so nobody starves.
  */
-#include "libc-glue/lock.h"
 
 /* One that was handed over is taken, though nobody holds it yet. */
 bool lock_try(struct lock *l)
@@ -17,7 +19,10 @@ bool lock_try(struct lock *l)
 	return true;
 }
 
-/* A wake-up wins over a deadline (waitq.c): so a lock that was handed over is always taken by somebody. */
+/*
+ * A wake-up wins over a deadline (waitq.c): so a lock that was handed over is always taken by
+ * somebody.
+ */
 int lock_take(struct lock *l, uint64_t deadline)
 {
 	int rc;

@@ -14,8 +14,11 @@ struct lock {
 	bool handed;           /* it belongs to whoever waitq_wake() has just woken */
 };
 
+/* Takes it if nobody has it and nobody was promised it. Never blocks. */
 bool lock_try(struct lock *l);
 int lock_take(struct lock *l, uint64_t deadline); /* 0 or -ERR_TIMEDOUT; the caller does not hold it */
+
+/* By its owner alone, which is not checked. Wakes the first waiter, and does not switch to it. */
 void lock_drop(struct lock *l);
 
 #endif

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
+#include "libc-glue/mem.h"
+
 /*
  * memcpy and its family, in place of newlib's.
  *
- * newlib's for x86-64 move bytes with `rep movsb`, which takes some 30 cycles to begin and is one step a byte under
- * TCG, and store all that is longer than 255 bytes past the cache, where the next reader has to fetch it from memory.
+ * newlib's for x86-64 move bytes with `rep movsb`, which takes some 30 cycles to begin and is one
+ * step a byte under TCG, and store all that is longer than 255 bytes past the cache, where the next
+ * reader has to fetch it from memory.
  *
- * Here it is general registers, though SSE2 would be some 8 ns faster for a packet on a real CPU: TCG keeps those
- * registers in the host's and vectors in memory, and copies half as fast by vectors. On a real CPU `rep movsq` is the
- * fastest from 512 bytes on and is used then (mem_repeat, set by crt.c). Up to 64 bytes everything is loaded before
- * anything is stored, by loads that may overlap, so memcpy() and memmove() are the same but for the direction of the
- * loop.
+ * Here it is general registers, though SSE2 would be some 8 ns faster for a packet on a real CPU:
+ * TCG keeps those registers in the host's and vectors in memory, and copies half as fast by
+ * vectors. On a real CPU `rep movsq` is the fastest from 512 bytes on and is used then (mem_repeat,
+ * set by crt.c). Up to 64 bytes everything is loaded before anything is stored, by loads that may
+ * overlap, so memcpy() and memmove() are the same but for the direction of the loop.
  */
-#include "libc-glue/mem.h"
 
 #include <emmintrin.h>
 #include <stdint.h>
@@ -125,7 +127,10 @@ static inline void copy_medium(char *d, const char *s, size_t n)
 	}
 }
 
-/* More than 32, from the front. The last 32 are loaded first: where d is below s the loop may write over them. */
+/*
+ * More than 32, from the front. The last 32 are loaded first: where d is below s the loop may write
+ * over them.
+ */
 static inline void copy_up(char *d, const char *s, size_t n)
 {
 	const char *end = s + n - 32;
@@ -171,7 +176,10 @@ void *memcpy(void *restrict to, const void *restrict from, size_t n)
 	return to;
 }
 
-/* As unsigned numbers `to - from >= n` is true for a destination below the source too: going up is right for both. */
+/*
+ * As unsigned numbers `to - from >= n` is true for a destination below the source too: going up is
+ * right for both.
+ */
 void *memmove(void *to, const void *from, size_t n)
 {
 	if (n < 16)

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
 /*
  * mmap() and its family over the core's pages.
  *
- * Memory is mapped one to one and taken when it is asked for: there is no address without a page behind it, and so no
- * MAP_FIXED. A file is copied in when it is mapped; a shared mapping that can be written would have to be written
- * back, and is refused. Nothing is ever made executable: the gate allows that only before main(), and W^X is not for
- * programs to lift.
+ * Memory is mapped one to one and taken when it is asked for: there is no address without a page
+ * behind it, and so no MAP_FIXED. A file is copied in when it is mapped; a shared mapping that can
+ * be written would have to be written back, and is refused. Nothing is ever made executable: the
+ * gate allows that only before main(), and W^X is not for programs to lift.
  */
-#include <errno.h>
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -144,7 +146,10 @@ static void release(const struct region *r, uintptr_t base, uintptr_t end)
 	page_free((void *)base, (end - base) / PAGE_SIZE);
 }
 
-/* Cuts [base, end) out of r, which it overlaps. Returns 0 or -ENOMEM: a hole in the middle needs one more region. */
+/*
+ * Cuts [base, end) out of r, which it overlaps. Returns 0 or -ENOMEM: a hole in the middle needs
+ * one more region.
+ */
 static int cut(struct region *r, uintptr_t base, uintptr_t end)
 {
 	struct region *rest = NULL;
@@ -195,8 +200,8 @@ int munmap(void *addr, size_t len)
 /* ---- The rest ---- */
 
 /*
- * The gate knows best what may be changed. What mmap() has not given out, the heap for one, must be made writable
- * again by who changed it.
+ * The gate knows best what may be changed. What mmap() has not given out, the heap for one, must be
+ * made writable again by who changed it.
  */
 int mprotect(void *addr, size_t len, int prot)
 {

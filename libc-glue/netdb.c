@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+#include "libc-glue/netdb.h"
+
 /*
- * getaddrinfo() and getnameinfo() (POSIX, RFC 3493 6). netdb_find.c finds the addresses, netdb_serv.c the ports.
+ * getaddrinfo() and getnameinfo() (POSIX, RFC 3493 6). netdb_find.c finds the addresses,
+ * netdb_serv.c the ports.
  *
  * Every result is one block: the addrinfo, its address, and for the first one the name behind it.
  */
-#include "libc-glue/netdb.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -26,6 +28,7 @@ static const struct kind {
 
 /* ---- getaddrinfo ---- */
 
+/* The port comes in the host's order and is turned here. */
 static socklen_t put_address(const struct netdb_addr *a, int port, struct sockaddr_storage *to)
 {
 	struct sockaddr_in *a4 = (struct sockaddr_in *)to;
@@ -67,6 +70,7 @@ void netdb_freeaddrinfo(struct addrinfo *res)
 	}
 }
 
+/* Raw sockets only for who asks for them: glibc would list them, and no program means it. */
 static bool fits(const struct kind *kind, const struct addrinfo *hints)
 {
 	if (hints->ai_socktype == 0 && kind->socktype == SOCK_RAW)
@@ -88,6 +92,7 @@ static int our_own(const struct addrinfo *hints, struct netdb_addr *v)
 	return n;
 }
 
+/* RFC 4291 2.5.5.2: ::ffff:a.b.c.d. */
 static void map_v4(struct netdb_addr *v, int n)
 {
 	for (int i = 0; i < n; i++) {
@@ -103,6 +108,7 @@ static void map_v4(struct netdb_addr *v, int n)
 	}
 }
 
+/* AI_V4MAPPED counts only when there is no IPv6 address at all (RFC 3493 6.1). */
 static int find(const char *node, const struct addrinfo *hints, struct netdb_addr *v)
 {
 	bool numeric = hints->ai_flags & AI_NUMERICHOST;
@@ -139,6 +145,7 @@ static int add_kind(const struct kind *kind, const struct addrinfo *hints, const
 	return 0;
 }
 
+/* What is missing, then flags, family, type: the first that is wrong is told. */
 static int check_hints(const char *node, const char *service, const struct addrinfo *h)
 {
 	const int known = AI_PASSIVE | AI_CANONNAME | AI_NUMERICHOST | AI_V4MAPPED | AI_ALL | AI_ADDRCONFIG | AI_NUMERICSERV;
@@ -154,6 +161,10 @@ static int check_hints(const char *node, const char *service, const struct addri
 	return 0;
 }
 
+/*
+ * A service that one kind of socket has and another has not is no error: the one is listed. *res is
+ * written on success alone.
+ */
 int netdb_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **res)
 {
 	static const struct addrinfo none;
@@ -187,6 +198,7 @@ int netdb_getaddrinfo(const char *node, const char *service, const struct addrin
 
 /* ---- getnameinfo ---- */
 
+/* The length must hold the family's struct; what is more is not looked at. */
 static int take_address(const struct sockaddr *addr, socklen_t len, struct netdb_addr *a, int *port)
 {
 	struct sockaddr_in a4;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef GLUE_NETDB_H
+#define GLUE_NETDB_H
+
 /*
  * Between the files of netdb*.c.
  */
-#ifndef GLUE_NETDB_H
-#define GLUE_NETDB_H
 
 #include <netdb.h>
 #include <netinet/in.h>
@@ -12,6 +13,10 @@
 
 #define NETDB_ADDRS 16 /* the most addresses of one name */
 
+/*
+ * One address of a host, as /etc/hosts, DNS or the caller's text has it. scope: an interface's
+ * number, for link-local ones.
+ */
 struct netdb_addr {
 	int family; /* AF_INET, AF_INET6 */
 	union {
@@ -24,7 +29,8 @@ struct netdb_addr {
 /* ---- netdb_find.c ---- */
 
 /*
- * The addresses of a host: a numeric one, /etc/hosts, DNS. family AF_UNSPEC: both. Blocks for DNS. Returns how many, or EAI_*.
+ * The addresses of a host: a numeric one, /etc/hosts, DNS. family AF_UNSPEC: both. Blocks for DNS.
+ * Returns how many, or EAI_*.
  */
 int netdb_find(const char *name, int family, bool numeric, struct netdb_addr *v);
 
@@ -41,6 +47,7 @@ const char *netdb_service(int port, bool datagram);
 
 /* ---- netdb.c: the calls ---- */
 
+/* The calls of netdb.h, under names that do not clash with a Unix host's when tests link both. */
 int netdb_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **res);
 void netdb_freeaddrinfo(struct addrinfo *res);
 int netdb_getnameinfo(const struct sockaddr *addr, socklen_t len, char *host, socklen_t hostlen, char *serv, socklen_t servlen,

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+
 /*
  * The addresses of a host: numeric, /etc/hosts, DNS. Read netdb.c first.
  *
- * lwIP's resolver (dns.c there) remembers answers for as long as they say, and asks with random numbers from random
- * ports. It calls back once, with an address or without; the caller waits here, the answer on its stack.
+ * lwIP's resolver (dns.c there) remembers answers for as long as they say, and asks with random
+ * numbers from random ports. It calls back once, with an address or without; the caller waits here,
+ * the answer on its stack.
  */
-#include <stdio.h>
+
 #include <string.h>
 
 #include "core/plat.h"
@@ -36,6 +39,10 @@ static unsigned parse_scope(const char *s)
 	return 0;
 }
 
+/*
+ * The old forms of IPv4 count as numbers too, as getaddrinfo() wants it (POSIX): "127.1" is no
+ * name.
+ */
 static bool parse_address(const char *name, struct netdb_addr *a)
 {
 	char text[64];
@@ -56,7 +63,10 @@ static bool parse_address(const char *name, struct netdb_addr *a)
 
 /* ---- /etc/hosts ---- */
 
-/* Goes through the lines `address name name ...`. Each word is handed to look(), which returns true to end the search. */
+/*
+ * Goes through the lines `address name name ...`. Each word is handed to look(), which returns true
+ * to end the search.
+ */
 static void for_hosts(bool (*look)(void *ctx, const struct netdb_addr *a, const char *name), void *ctx)
 {
 	char line[LINE_MAX_LEN], *rest, *word;
@@ -87,6 +97,7 @@ static bool wants(int family, const struct netdb_addr *a)
 	return family == AF_UNSPEC || family == a->family;
 }
 
+/* All lines count, in their order, as far as there is room. Names have no case (RFC 4343). */
 static bool collect(void *ctx, const struct netdb_addr *a, const char *name)
 {
 	struct search *s = ctx;
@@ -103,6 +114,7 @@ struct reverse {
 	bool found;
 };
 
+/* The first name of the first line that fits. */
 static bool compare(void *ctx, const struct netdb_addr *a, const char *name)
 {
 	struct reverse *r = ctx;
@@ -144,6 +156,7 @@ struct query {
 	struct waitq wait;
 };
 
+/* Runs inside lwIP's input or timer: q lies on the stack of the thread that it wakes. */
 static void answered(const char *name, const ip_addr_t *addr, void *ctx)
 {
 	struct query *q = ctx;
@@ -156,6 +169,10 @@ static void answered(const char *name, const ip_addr_t *addr, void *ctx)
 	waitq_wake(&q->wait, 1);
 }
 
+/*
+ * The wait has no deadline and no EINTR: the answer will be written into our stack, so we must be
+ * here. lwIP gives up after its retries and calls back all the same.
+ */
 static int ask(const char *name, u8_t type, struct netdb_addr *a)
 {
 	struct query q = { .done = false };
@@ -182,6 +199,7 @@ static int ask(const char *name, u8_t type, struct netdb_addr *a)
 	return 1;
 }
 
+/* One after the other: both together would save a round trip, and cost a second wait. */
 static int find_by_dns(const char *name, int family, struct netdb_addr *v)
 {
 	int four = EAI_NONAME, six = EAI_NONAME;
@@ -200,6 +218,10 @@ static int find_by_dns(const char *name, int family, struct netdb_addr *v)
 
 /* ---- All of them ---- */
 
+/*
+ * A number is never asked for, nor is localhost; /etc/hosts comes before DNS, as nsswitch has it
+ * everywhere.
+ */
 int netdb_find(const char *name, int family, bool numeric, struct netdb_addr *v)
 {
 	struct search s = { name, family, 0, v };

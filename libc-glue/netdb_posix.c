@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
 /*
  * The names by which programs know netdb.c, and the older calls, which answer in static storage.
  */
-#include <errno.h>
+
 #include <stdio.h>
 #include <string.h>
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+
 /*
  * Names of services and protocols: the few that programs ask for, without a file.
  */
-#include <stdlib.h>
+
 #include <string.h>
 
 #include "libc-glue/netdb.h"

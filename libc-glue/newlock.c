@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * newlib's locks (--enable-newlib-retargetable-locking): around FILEs, the list of FILEs, the environment, atexit.
- *
- * They are real, because a thread can switch in the middle: fflush() holds the FILE's lock while write() blocks. All
- * are recursive, as newlib takes even some of the plain ones again. malloc() is the exception: nothing in it blocks,
- * so its lock is none.
- */
 #include <malloc.h>
+
+/*
+ * newlib's locks (--enable-newlib-retargetable-locking): around FILEs, the list of FILEs, the
+ * environment, atexit.
+ *
+ * They are real, because a thread can switch in the middle: fflush() holds the FILE's lock while
+ * write() blocks. All are recursive, as newlib takes even some of the plain ones again. malloc() is
+ * the exception: nothing in it blocks, so its lock is none.
+ */
+
 #include <stdlib.h>
 #include <sys/lock.h>
 

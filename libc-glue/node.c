@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Open files and folders of the tree. A file's bytes lie in memory for ever, so reading copies once and sendfile()
- * not at all.
- */
 #include <errno.h>
+
+/*
+ * Open files and folders of the tree. A file's bytes lie in memory for ever, so reading copies once
+ * and sendfile() not at all.
+ */
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>

@@ -14,8 +14,8 @@ int node_open(struct tree_node *n, int flags, struct fd_file **f);
 struct tree_node *node_of(const struct fd_file *f);
 
 /*
- * Copies from len bytes at data, from at on, into the vector. Returns how many; 0 behind the end. For all that is
- * read from memory.
+ * Copies from len bytes at data, from at on, into the vector. Returns how many; 0 behind the end.
+ * For all that is read from memory.
  */
 ssize_t node_copy(const void *data, size_t len, const struct iovec *v, int nv, off_t at);
 

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The calls that take a name: open, stat, access, chdir and their relatives with a directory's descriptor.
- *
- * They find the node in the tree and hand over to what it is. Nobody can make or change a name: that is EROFS, as on
- * any file system that was mounted read-only. Being root, the program may read everything.
- */
 #include <errno.h>
+
+/*
+ * The calls that take a name: open, stat, access, chdir and their relatives with a directory's
+ * descriptor.
+ *
+ * They find the node in the tree and hand over to what it is. Nobody can make or change a name:
+ * that is EROFS, as on any file system that was mounted read-only. Being root, the program may read
+ * everything.
+ */
+
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -25,8 +29,8 @@
 static struct tree_node *here = &tree_root; /* the working directory */
 
 /*
- * An image that opens nothing links none of these, and no disk. The archive comes first: it cannot put files in place
- * of devices.
+ * An image that opens nothing links none of these, and no disk. The archive comes first: it cannot
+ * put files in place of devices.
  */
 static void start(void)
 {
@@ -94,8 +98,8 @@ static int missing(int dirfd, const char *path, int flags)
 }
 
 /*
- * In the order in which Linux finds the errors: a program that tests for one of them finds the same. Devices may be
- * written.
+ * In the order in which Linux finds the errors: a program that tests for one of them finds the
+ * same. Devices may be written.
  */
 static int check_flags(const struct tree_node *n, int flags)
 {
@@ -115,8 +119,8 @@ static int check_flags(const struct tree_node *n, int flags)
 }
 
 /*
- * O_CREAT with O_EXCL does not follow a link at the end, as POSIX says, and neither does O_NOFOLLOW. A file that gets
- * no number is closed by fd_install().
+ * O_CREAT with O_EXCL does not follow a link at the end, as POSIX says, and neither does
+ * O_NOFOLLOW. A file that gets no number is closed by fd_install().
  */
 static int open_at(int dirfd, const char *path, int flags)
 {
@@ -174,7 +178,10 @@ int lstat(const char *restrict path, struct stat *restrict st)
 	return fstatat(AT_FDCWD, path, st, AT_SYMLINK_NOFOLLOW);
 }
 
-/* root may read all; to write is refused by the file system, not by the mode; to execute needs an x of anybody's. */
+/*
+ * root may read all; to write is refused by the file system, not by the mode; to execute needs an x
+ * of anybody's.
+ */
 int faccessat(int dirfd, const char *path, int mode, int flags)
 {
 	struct tree_node *n;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
 /*
  * Pipes: a ring of bytes between two files. Threads and event loops use them to wake each other.
  */
-#include <errno.h>
+
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
@@ -138,7 +140,10 @@ static ssize_t pipe_write(struct fd_file *f, const struct iovec *v, int nv, off_
 	return sum;
 }
 
-/* Linux's answers: the reader sees POLLHUP, the writer POLLERR, and room means that PIPE_BUF bytes go in whole. */
+/*
+ * Linux's answers: the reader sees POLLHUP, the writer POLLERR, and room means that PIPE_BUF bytes
+ * go in whole.
+ */
 static unsigned read_ready(struct fd_file *f)
 {
 	struct pipe *p = pipe_of(f, 0);

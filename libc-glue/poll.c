@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+#include "libc-glue/poll.h"
+
 /*
  * poll() and select(): waiting until one of several files is ready. epoll.c is for many files.
  *
- * A look costs one question for each file. Only when none is ready are watches put on all (glue.h), on the stack for a few; a
- * change wakes the caller, who looks again.
+ * A look costs one question for each file. Only when none is ready are watches put on all (glue.h),
+ * on the stack for a few; a change wakes the caller, who looks again.
  */
-#include "libc-glue/poll.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +55,7 @@ static unsigned without_aliases(unsigned events)
 	return events | (events & POLLRDNORM ? POLLIN : 0) | (events & POLLWRNORM ? POLLOUT : 0);
 }
 
+/* POLLNVAL is an answer, not an error (POSIX poll()). */
 static short look_at(const struct pollfd *p)
 {
 	struct fd_file *f;
@@ -100,6 +102,9 @@ static void unwatch_all(struct fd_watch *w, nfds_t n)
 			fd_unwatch(&w[i]);
 }
 
+/*
+ * Nothing switches between the look that came before and the watches, so no change falls between.
+ */
 static int block(struct pollfd *v, nfds_t n, uint64_t deadline, struct fd_watch *w)
 {
 	struct fd_waiter waiter;
@@ -115,6 +120,7 @@ static int block(struct pollfd *v, nfds_t n, uint64_t deadline, struct fd_watch 
 	return ready > 0 || rc == -ERR_TIMEDOUT ? ready : rc;
 }
 
+/* n is checked against the table: POSIX allows EINVAL above OPEN_MAX. */
 int poll_wait(struct pollfd *v, nfds_t n, uint64_t deadline)
 {
 	struct fd_watch few[FEW], *w = few;
@@ -187,6 +193,7 @@ static int fill_sets(const struct pollfd *v, nfds_t count, fd_set *in, fd_set *o
 	return bits;
 }
 
+/* select() fails where poll() answers: EBADF. */
 static bool any_bad(const struct pollfd *v, nfds_t count)
 {
 	for (nfds_t i = 0; i < count; i++)
@@ -195,6 +202,7 @@ static bool any_bad(const struct pollfd *v, nfds_t count)
 	return false;
 }
 
+/* The sets are written when all has gone well, and not before. */
 int poll_select(int n, fd_set *in, fd_set *out, fd_set *err, uint64_t deadline)
 {
 	struct pollfd *v;

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The names by which programs know poll.c and epoll.c. Apart from them, so that tests on a Unix host can link those beside the host's.
- */
 #include <errno.h>
+
+/*
+ * The names by which programs know poll.c and epoll.c. Apart from them, so that tests on a Unix
+ * host can link those beside the host's.
+ */
+
 #include <signal.h>
 #include <stddef.h>
 

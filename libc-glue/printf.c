@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+#include <limits.h>
+
 /*
  * printf() to a stream by way of memory.
  *
- * newlib has its formatter twice, once for streams and once for strings, 9 KiB each. Nearly every program needs the
- * one for strings, so streams use it too: the text is made in memory and written in one piece. That also
- * keeps lines whole on streams without a buffer, as stderr is.
+ * newlib has its formatter twice, once for streams and once for strings, 9 KiB each. Nearly every
+ * program needs the one for strings, so streams use it too: the text is made in memory and written
+ * in one piece. That also keeps lines whole on streams without a buffer, as stderr is.
  */
-#include <limits.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
 /*
  * The one process: who it is, what it is called, what it may use.
  *
- * Its number is 1 and it belongs to root. Numbers that cannot change are accepted when they are what they are already.
+ * Its number is 1 and it belongs to root. Numbers that cannot change are accepted when they are
+ * what they are already.
  */
-#include <errno.h>
+
 #include <limits.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -187,8 +190,8 @@ long sysconf(int name)
 }
 
 /*
- * Nobody counts CPU time: all that has passed since boot is the program's. Memory is what is in use by everybody, at
- * this moment.
+ * Nobody counts CPU time: all that has passed since boot is the program's. Memory is what is in use
+ * by everybody, at this moment.
  */
 int getrusage(int who, struct rusage *usage)
 {

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#include "libc-glue/procfs.h"
+
 /*
  * /proc: the system's numbers as text, in Linux's form where Linux has the file.
  *
- * A file is written out when it is opened and stays as it was then. /proc/boot and /proc/pith are our own: `name
- * microseconds`, the time from the platform's start to the end of each boot phase; and `key: value` about the
- * machine.
+ * A file is written out when it is opened and stays as it was then. /proc/boot and /proc/pith are
+ * our own: `name microseconds`, the time from the platform's start to the end of each boot phase;
+ * and `key: value` about the machine.
  */
-#include "libc-glue/procfs.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * POSIX threads: life and death. Each is a thread of the core with C library state (reent.c) and a struct pthread
- * that holds the result until somebody joins.
- *
- * The core's thread is detached always: joining waits for the struct, not for the thread. Threads that were started
- * in other ways (the first one, the network's) get a struct when they ask for pthread_self().
- */
 #include "libc-glue/pthread.h"
+
+/*
+ * POSIX threads: life and death. Each is a thread of the core with C library state (reent.c) and a
+ * struct pthread that holds the result until somebody joins.
+ *
+ * The core's thread is detached always: joining waits for the struct, not for the thread. Threads
+ * that were started in other ways (the first one, the network's) get a struct when they ask for
+ * pthread_self().
+ */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -59,7 +61,10 @@ struct pthread *pthread_current(void)
 
 /* ---- The end ---- */
 
-/* The last one that was pushed comes first; each is off the list before it runs, as it may end the thread again. */
+/*
+ * The last one that was pushed comes first; each is off the list before it runs, as it may end the
+ * thread again.
+ */
 static void run_cleanup(struct pthread *p)
 {
 	while (p->cleanup) {
@@ -112,8 +117,8 @@ static void run(void *arg)
 }
 
 /*
- * The new thread does not run before this one blocks, so *thread is set by the time it looks at it. POSIX knows one
- * error for all that can lack: EAGAIN.
+ * The new thread does not run before this one blocks, so *thread is set by the time it looks at it.
+ * POSIX knows one error for all that can lack: EAGAIN.
  */
 int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *), void *arg)
 {
@@ -146,7 +151,10 @@ static int check_joinable(const struct pthread *p)
 	return p->thread == thread_self() ? EDEADLK : 0;
 }
 
-/* The thread itself is gone, or about to be: the core frees its stack when the next one has taken over. */
+/*
+ * The thread itself is gone, or about to be: the core frees its stack when the next one has taken
+ * over.
+ */
 static void reap(struct pthread *p, void **result)
 {
 	if (result)
@@ -259,7 +267,9 @@ int pthread_getcpuclockid(pthread_t thread, clockid_t *clock)
 	return 0;
 }
 
-/* Policies are accepted and have no effect: threads run in the order in which they became runnable. */
+/*
+ * Policies are accepted and have no effect: threads run in the order in which they became runnable.
+ */
 int pthread_setschedparam(pthread_t thread, int policy, const struct sched_param *param)
 {
 	(void)thread;

@@ -13,7 +13,10 @@ struct pthread_value {
 	unsigned round;
 };
 
-/* A thread as POSIX sees it: pthread_t is its address. It outlives the core's thread until it is joined. */
+/*
+ * A thread as POSIX sees it: pthread_t is its address. It outlives the core's thread until it is
+ * joined.
+ */
 struct pthread {
 	struct thread *thread;          /* NULL once it has ended */
 	void *(*fn)(void *);

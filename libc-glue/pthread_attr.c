@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Attributes of threads. Size of the stack and detachment have an effect, the others are kept and told again.
- */
 #include <errno.h>
+
+/*
+ * Attributes of threads. Size of the stack and detachment have an effect, the others are kept and
+ * told again.
+ */
+
 #include <limits.h>
 #include <pthread.h>
 #include <string.h>

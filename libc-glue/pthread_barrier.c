@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Barriers, and spin locks, which on one CPU with threads that do not preempt each other are locks that yield.
- */
 #include <errno.h>
+
+/*
+ * Barriers, and spin locks, which on one CPU with threads that do not preempt each other are locks
+ * that yield.
+ */
+
 #include <pthread.h>
 #include <string.h>
 

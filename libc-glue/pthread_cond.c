@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Condition variables. Between giving up the mutex and waiting nothing switches, so no signal is lost.
- */
 #include <errno.h>
+
+/*
+ * Condition variables. Between giving up the mutex and waiting nothing switches, so no signal is
+ * lost.
+ */
+
 #include <pthread.h>
 #include <string.h>
 
@@ -23,8 +26,8 @@ int pthread_cond_destroy(pthread_cond_t *cond)
 }
 
 /*
- * The result of the wait is what is told, however long it then takes to get the mutex: a signal that came in time has
- * not been lost. A recursive mutex must be held once, as POSIX demands.
+ * The result of the wait is what is told, however long it then takes to get the mutex: a signal
+ * that came in time has not been lost. A recursive mutex must be held once, as POSIX demands.
  */
 static int wait(pthread_cond_t *cond, pthread_mutex_t *mutex, uint64_t deadline)
 {
@@ -50,7 +53,10 @@ int pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex, const s
 	return wait(cond, mutex, time_until(cond->clock ? cond->clock : CLOCK_REALTIME, until));
 }
 
-/* The waiter runs when this thread blocks, and finds the mutex free as a rule: no switch for nothing. */
+/*
+ * The waiter runs when this thread blocks, and finds the mutex free as a rule: no switch for
+ * nothing.
+ */
 int pthread_cond_signal(pthread_cond_t *cond)
 {
 	waitq_wake(queue_of(cond->queue), 1);

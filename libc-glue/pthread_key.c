@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
 /*
  * Values of a thread, and code that runs once.
  *
- * A key that was deleted and made again begins a new round, so values of the old one are not seen: nobody has to go
- * through all threads.
+ * A key that was deleted and made again begins a new round, so values of the old one are not seen:
+ * nobody has to go through all threads.
  */
-#include <errno.h>
+
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,7 +100,10 @@ static bool run_destructors(struct pthread *self)
 	return ran;
 }
 
-/* As often as POSIX asks for, because destructors may set values again; what is set then is dropped. */
+/*
+ * As often as POSIX asks for, because destructors may set values again; what is set then is
+ * dropped.
+ */
 void pthread_key_finish(struct pthread *self)
 {
 	int round;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
 /*
  * Mutexes: lock.c with the three types of POSIX. A static initialiser is a free lock.
  */
-#include <errno.h>
+
 #include <pthread.h>
 #include <string.h>
 
@@ -33,7 +35,10 @@ int pthread_mutex_destroy(pthread_mutex_t *mutex)
 	return l->owner || l->handed ? EBUSY : 0;
 }
 
-/* The running thread holds it already: what its type makes of that. -1: wait, though it is for ever. */
+/*
+ * The running thread holds it already: what its type makes of that. -1: wait, though it is for
+ * ever.
+ */
 static int lock_again(pthread_mutex_t *mutex)
 {
 	if (mutex->type == PTHREAD_MUTEX_ERRORCHECK)
@@ -46,7 +51,10 @@ static int lock_again(pthread_mutex_t *mutex)
 	return 0;
 }
 
-/* A normal one that its owner locks again waits for ever, as POSIX has it: no error hides the mistake. */
+/*
+ * A normal one that its owner locks again waits for ever, as POSIX has it: no error hides the
+ * mistake.
+ */
 static int take(pthread_mutex_t *mutex, uint64_t deadline)
 {
 	struct lock *l = lock_of(mutex);
@@ -57,7 +65,10 @@ static int take(pthread_mutex_t *mutex, uint64_t deadline)
 	return lock_take(l, deadline) ? ETIMEDOUT : 0;
 }
 
-/* Breathes although it is free: a thread that waits for another by locking and looking must let that one run. */
+/*
+ * Breathes although it is free: a thread that waits for another by locking and looking must let
+ * that one run.
+ */
 int pthread_mutex_lock(pthread_mutex_t *mutex)
 {
 	loop_breathe();
@@ -84,7 +95,10 @@ int pthread_mutex_timedlock(pthread_mutex_t *mutex, const struct timespec *until
 	return take(mutex, time_until(CLOCK_REALTIME, until));
 }
 
-/* EPERM for any type: POSIX leaves it undefined for a normal one, and an error is kinder than a broken lock. */
+/*
+ * EPERM for any type: POSIX leaves it undefined for a normal one, and an error is kinder than a
+ * broken lock.
+ */
 int pthread_mutex_unlock(pthread_mutex_t *mutex)
 {
 	struct lock *l = lock_of(mutex);

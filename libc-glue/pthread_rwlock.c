@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Locks for many readers or one writer. Readers come in as long as no writer is in, as with glibc: a thread may take
- * its read lock again while a writer waits.
- */
 #include <errno.h>
+
+/*
+ * Locks for many readers or one writer. Readers come in as long as no writer is in, as with glibc:
+ * a thread may take its read lock again while a writer waits.
+ */
+
 #include <pthread.h>
 #include <string.h>
 
@@ -88,7 +90,10 @@ int pthread_rwlock_timedwrlock(pthread_rwlock_t *lock, const struct timespec *un
 	return time_valid(until) ? write_lock(lock, time_until(CLOCK_REALTIME, until)) : EINVAL;
 }
 
-/* After a writer both kinds may try: the one that runs first was waiting first or was a reader, of whom all get in. */
+/*
+ * After a writer both kinds may try: the one that runs first was waiting first or was a reader, of
+ * whom all get in.
+ */
 int pthread_rwlock_unlock(pthread_rwlock_t *lock)
 {
 	if (lock->owner == thread_self()) {

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
+#include "libc-glue/reent.h"
+
 /*
- * What the C library keeps for each thread: newlib's struct _reent (errno and the like) and thread-local storage.
+ * What the C library keeps for each thread: newlib's struct _reent (errno and the like) and
+ * thread-local storage.
  *
  * newlib finds its part through __getreent(), which asks thread_data(). The first thread uses
- * newlib's static one, because exit() flushes through that. Threads that pith starts for itself before or beside
- * these have no data and share it too: they make no calls that could fail.
+ * newlib's static one, because exit() flushes through that. Threads that pith starts for itself
+ * before or beside these have no data and share it too: they make no calls that could fail.
  *
  * Thread-local storage follows variant II of the ELF TLS specification as x86-64 uses it: the block
  * ends at the thread pointer, and the word at the thread pointer holds its own address.
  */
-#include "libc-glue/reent.h"
 
 #include <malloc.h>
 #include <stdlib.h>
@@ -19,8 +21,8 @@
 #include "libc-glue/lock.h"
 
 /*
- * link.lds: the initial image, what follows it in zeros, and how both are to be aligned (the symbol's address is the
- * number).
+ * link.lds: the initial image, what follows it in zeros, and how both are to be aligned (the
+ * symbol's address is the number).
  */
 extern char __tdata_start[], __tdata_end[], __tbss_start[], __tbss_end[], __tls_align[];
 
@@ -53,8 +55,8 @@ static char *tls_begin(void)
 }
 
 /*
- * The ABI puts the block's end, rounded up to its alignment, at the thread pointer: so the linker has computed the
- * offsets.
+ * The ABI puts the block's end, rounded up to its alignment, at the thread pointer: so the linker
+ * has computed the offsets.
  */
 static size_t tls_size(void)
 {
@@ -121,8 +123,8 @@ struct thread *reent_thread(const char *name, void (*fn)(void *), void *arg, siz
 	t->reent = &t->own;
 	_REENT_INIT_PTR(&t->own);
 	/*
-	 * exit() flushes stdio through the first thread's struct only, and newlib notes there that it must when that
-	 * one is set up.
+	 * exit() flushes stdio through the first thread's struct only, and newlib notes there that it
+	 * must when that one is set up.
 	 */
 	__sinit(_GLOBAL_REENT);
 	thread = tls_create(t) ? thread_create(name, run, t, stack) : NULL;

@@ -27,7 +27,9 @@ void reent_start(void);
 /* Of the running thread. NULL in a thread that reent_thread() did not start. */
 struct reent_thread *reent_self(void);
 
-/* Gives back what the running thread carries; thread_exit() must follow, with no libc call between. */
+/*
+ * Gives back what the running thread carries; thread_exit() must follow, with no libc call between.
+ */
 void reent_end(void);
 
 #endif

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
 /*
  * Semaphores without names; those with names would be for other processes.
  */
-#include <errno.h>
+
 #include <semaphore.h>
 #include <string.h>
 
@@ -26,7 +28,10 @@ int sem_destroy(sem_t *sem)
 	return (int)fd_result(list_empty(&queue_of(sem->queue)->waiters) ? 0 : -EBUSY);
 }
 
-/* May be called in a handler. Wakes one; another thread may take the value before that one runs, and it waits again. */
+/*
+ * May be called in a handler. Wakes one; another thread may take the value before that one runs,
+ * and it waits again.
+ */
 int sem_post(sem_t *sem)
 {
 	if (sem->value == SEM_VALUE_MAX)

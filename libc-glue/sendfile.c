@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * sendfile(): from a file of the archive the bytes go to the other side's write() from where they lie; from a disk
- * they go through a buffer, 64 KiB at a time.
- */
 #include <errno.h>
+
+/*
+ * sendfile(): from a file of the archive the bytes go to the other side's write() from where they
+ * lie; from a disk they go through a buffer, 64 KiB at a time.
+ */
+
 #include <limits.h>
 #include <signal.h>
 #include <sys/sendfile.h>
@@ -48,8 +50,8 @@ static ssize_t send_read(struct fd_file *to, struct fd_file *from, off_t at, siz
 }
 
 /*
- * With at the file's own position stays, without it moves: Linux's rule. A source must have a size and stay where it
- * is: EINVAL.
+ * With at the file's own position stays, without it moves: Linux's rule. A source must have a size
+ * and stay where it is: EINVAL.
  */
 static ssize_t send_checked(struct fd_file *to, struct fd_file *from, off_t *at, size_t len)
 {
@@ -66,7 +68,10 @@ static ssize_t send_checked(struct fd_file *to, struct fd_file *from, off_t *at,
 	return n;
 }
 
-/* Both files have a reference while the bytes are on their way. Short counts are usual on sockets that do not block. */
+/*
+ * Both files have a reference while the bytes are on their way. Short counts are usual on sockets
+ * that do not block.
+ */
 ssize_t sendfile(int to, int from, off_t *at, size_t len)
 {
 	struct fd_file *out, *in;

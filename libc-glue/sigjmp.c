@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+
 /*
  * sigsetjmp() and siglongjmp(): a jump that puts the mask of signals back.
  */
-#include <setjmp.h>
+
 #include <signal.h>
 
 void sigjmp_save(sigjmp_buf buf, int save)

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Signals without processes: what the program sends itself, alarm(), and the host's request to stop, which comes as
- * SIGTERM.
- *
- * raise() and kill(getpid()) run the handler in the thread that calls. What comes from outside runs in a thread
- * "signal", because nothing here can break into a thread that computes; the first thread's mask says whether it may,
- * and a sigwait() that asks for it comes first. A handler that has run makes the first thread's blocking call return
- * EINTR (signal_wait), so the usual `while (!stop) poll(...)` ends.
- *
- * Defaults differ from Unix in one point: SIGPIPE is ignored, so that a server without SIG_IGN does not take its
- * machine down with a client. Signals that end a process end the machine with status 128 + number, without atexit()
- * and without a flush, as there.
- */
 #include "libc-glue/signal.h"
+
+/*
+ * Signals without processes: what the program sends itself, alarm(), and the host's request to
+ * stop, which comes as SIGTERM.
+ *
+ * raise() and kill(getpid()) run the handler in the thread that calls. What comes from outside runs
+ * in a thread "signal", because nothing here can break into a thread that computes; the first
+ * thread's mask says whether it may, and a sigwait() that asks for it comes first. A handler that
+ * has run makes the first thread's blocking call return EINTR (signal_wait), so the usual `while
+ * (!stop) poll(...)` ends.
+ *
+ * Defaults differ from Unix in one point: SIGPIPE is ignored, so that a server without SIG_IGN does
+ * not take its machine down with a client. Signals that end a process end the machine with status
+ * 128 + number, without atexit() and without a flush, as there.
+ */
 
 #include <errno.h>
 #include <string.h>
@@ -55,8 +57,8 @@ static bool valid(int sig)
 /* ---- Running handlers ---- */
 
 /*
- * A handler has run: the first thread's wait is over. Everybody on that queue is woken with it, which costs them a
- * look at their condition and cannot be told from a spurious wake-up.
+ * A handler has run: the first thread's wait is over. Everybody on that queue is woken with it,
+ * which costs them a look at their condition and cannot be told from a spurious wake-up.
  */
 static void interrupt_first(int flags)
 {
@@ -67,8 +69,9 @@ static void interrupt_first(int flags)
 }
 
 /*
- * The mask is that of the thread which runs the handler. act is a copy: a handler may install another one for its own
- * signal. A handler that leaves by longjmp() takes care of the mask itself, or uses siglongjmp().
+ * The mask is that of the thread which runs the handler. act is a copy: a handler may install
+ * another one for its own signal. A handler that leaves by longjmp() takes care of the mask itself,
+ * or uses siglongjmp().
  */
 static void run_handler(int sig, const struct sigaction *act)
 {
@@ -103,8 +106,8 @@ static void act_on(int sig)
 
 /* What is pending and not blocked by mask. */
 /*
- * The lowest number first, as Linux does it. The set is looked at again each time: a handler may send or block
- * others.
+ * The lowest number first, as Linux does it. The set is looked at again each time: a handler may
+ * send or block others.
  */
 static void act_on_pending(const sigset_t *mask)
 {
@@ -130,7 +133,10 @@ int signal_call(int sig)
 
 /* ---- From outside ---- */
 
-/* The thread "signal". Its handlers may block as any thread's code may; signals that come meanwhile wait their turn. */
+/*
+ * The thread "signal". Its handlers may block as any thread's code may; signals that come meanwhile
+ * wait their turn.
+ */
 static void serve(void *arg)
 {
 	(void)arg;
@@ -153,8 +159,8 @@ static void wake_server(void)
 }
 
 /*
- * Safe in pollers and timers: nothing here blocks. Two of one kind that nobody has looked at yet are one, as POSIX
- * allows.
+ * Safe in pollers and timers: nothing here blocks. Two of one kind that nobody has looked at yet
+ * are one, as POSIX allows.
  */
 void signal_post(int sig)
 {
@@ -192,8 +198,8 @@ void signal_start(void)
 /* ---- Waiting ---- */
 
 /*
- * What interrupts is a handler that ran since the wait began, not one before it: a flag that such a handler set was
- * there to be seen before the call, as with any signal that comes just before one.
+ * What interrupts is a handler that ran since the wait began, not one before it: a flag that such a
+ * handler set was there to be seen before the call, as with any signal that comes just before one.
  */
 int signal_wait(struct waitq *q, uint64_t deadline)
 {
@@ -214,8 +220,8 @@ bool signal_restart(void)
 }
 
 /*
- * Nothing switches between letting the signals in and waiting, so none is missed in between: that is what the call is
- * for.
+ * Nothing switches between letting the signals in and waiting, so none is missed in between: that
+ * is what the call is for.
  */
 int sigsuspend(const sigset_t *mask)
 {
@@ -281,7 +287,10 @@ int sigwaitinfo(const sigset_t *set, siginfo_t *info)
 
 /* ---- Sending ---- */
 
-/* A blocked one goes where all threads can find it: to sigwait(), or to this thread when it lifts its mask. */
+/*
+ * A blocked one goes where all threads can find it: to sigwait(), or to this thread when it lifts
+ * its mask.
+ */
 int raise(int sig)
 {
 	if (!valid(sig))
@@ -344,8 +353,8 @@ _sig_func_ptr signal(int sig, _sig_func_ptr handler)
 }
 
 /*
- * POSIX: what becomes unblocked and is pending is delivered before the call returns, at least one of them. Here all
- * are.
+ * POSIX: what becomes unblocked and is pending is delivered before the call returns, at least one
+ * of them. Here all are.
  */
 static int change_mask(int how, const sigset_t *set, sigset_t *old)
 {

@@ -9,8 +9,8 @@
 void signal_start(void);
 
 /*
- * Runs the handler of sig in this thread if the program has installed one and does not block it; without one does
- * nothing. Returns whether it ran.
+ * Runs the handler of sig in this thread if the program has installed one and does not block it;
+ * without one does nothing. Returns whether it ran.
  */
 int signal_call(int sig);
 

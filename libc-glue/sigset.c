@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Sets of signals, and the calls about signals that have nothing to do here: no alternate stack is ever needed. */
 #include <errno.h>
+
+/*
+ * Sets of signals, and the calls about signals that have nothing to do here: no alternate stack is
+ * ever needed.
+ */
+
 #include <signal.h>
 
 static int check(int sig)

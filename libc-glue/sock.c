@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+#include "libc-glue/sock.h"
+
 /*
  * Sockets on lwIP's raw callbacks.
  *
- * lwIP's own sockets pass every call through a connection object, a mailbox and a semaphore: some thousand instructions that serve to
- * cross from one thread to another. Here is nothing to cross. A socket is a file (glue.h) with a receive queue; a callback appends what came and
- * tells who waits; a call takes from the queue or hands data to TCP directly, and rings the doorbell once before it returns.
+ * lwIP's own sockets pass every call through a connection object, a mailbox and a semaphore: some
+ * thousand instructions that serve to cross from one thread to another. Here is nothing to cross. A
+ * socket is a file (glue.h) with a receive queue; a callback appends what came and tells who waits;
+ * a call takes from the queue or hands data to TCP directly, and rings the doorbell once before it
+ * returns.
  *
  *   sock.c         making, naming, passing on by type
  *   sock_tcp.c     connections: the callbacks, connect, listen, accept, close
@@ -12,10 +16,10 @@
  *   sock_dgram.c   UDP and raw
  *   sock_opt.c     options            sock_addr.c  addresses         sock_posix.c  the POSIX names
  *
- * Callbacks run while the stack handles a packet: they change the socket and wake threads, but never block and never call what could
- * free the PCB they are about. After every wait a call looks at s->tcp anew: it may have gone.
+ * Callbacks run while the stack handles a packet: they change the socket and wake threads, but
+ * never block and never call what could free the PCB they are about. After every wait a call looks
+ * at s->tcp anew: it may have gone.
  */
-#include "libc-glue/sock.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -196,6 +200,7 @@ static int check_kind(int domain, int type, int proto)
 	return -EINVAL;
 }
 
+/* fd_install() closes the file if it fails: nothing is left to undo after it. */
 int sock_socket(int domain, int type, int proto)
 {
 	int flags = type & (SOCK_NONBLOCK | SOCK_CLOEXEC), rc;
@@ -235,7 +240,10 @@ static int get(int fd, struct sock **s)
 	return -ENOTSOCK;
 }
 
-/* Another kind of socket (sock_pair.c): its files can read and write, and no more. *s is NULL; the caller ends with fd_put(). */
+/*
+ * Another kind of socket (sock_pair.c): its files can read and write, and no more. *s is NULL; the
+ * caller ends with fd_put().
+ */
 static int get_any(int fd, struct sock **s, struct fd_file **f)
 {
 	struct stat st = { .st_mode = 0 };
@@ -283,6 +291,10 @@ int sock_listen(int fd, int backlog)
 	return rc;
 }
 
+/*
+ * Whoever waits with us may be quicker: the queue is looked at again after each wait. The listener
+ * cannot go meanwhile, as the caller holds a reference.
+ */
 static int accept_one(struct sock *s, struct sockaddr *addr, socklen_t *len, int flags)
 {
 	uint64_t deadline = sock_deadline(s->recv_timeout);
@@ -324,6 +336,10 @@ static void replace_any(ip_addr_t *ip)
 		ip_addr_set_ip4_u32(ip, PP_HTONL(IPADDR_LOOPBACK));
 }
 
+/*
+ * AF_UNSPEC dissolves a datagram socket's association (POSIX connect()); of a stream it is refused
+ * by sock_addr_in().
+ */
 static int connect_to(struct sock *s, const struct sockaddr *addr, socklen_t len)
 {
 	ip_addr_t ip;
@@ -354,6 +370,7 @@ int sock_connect(int fd, const struct sockaddr *addr, socklen_t len)
 	return rc;
 }
 
+/* Datagrams: EOPNOTSUPP, where Linux allows it if they are connected. */
 int sock_shutdown(int fd, int how)
 {
 	struct sock *s;
@@ -370,6 +387,7 @@ int sock_shutdown(int fd, int how)
 	return rc;
 }
 
+/* What lwIP has forgotten is told from the socket's own notes. A raw socket's PCB has no port. */
 static int name(struct sock *s, struct sockaddr *addr, socklen_t *len, bool peer)
 {
 	const struct ip_pcb *pcb = (const struct ip_pcb *)s->udp; /* all PCBs begin alike */
@@ -429,6 +447,7 @@ static ssize_t move_other(struct fd_file *f, const struct msghdr *msg, int flags
 	return rc;
 }
 
+/* All that sends goes through here but write(), which comes by op_write() with io.c's checks. */
 ssize_t sock_send(int fd, const struct msghdr *msg, int flags)
 {
 	struct fd_file *f;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef SOCK_H
+#define SOCK_H
+
 /*
  * Between the files of sock*.c: what a socket is. Read sock.c first.
  *
- * The calls return a count, a descriptor or 0, or a negative errno; sock_posix.c gives them their names.
+ * The calls return a count, a descriptor or 0, or a negative errno; sock_posix.c gives them their
+ * names.
  */
-#ifndef SOCK_H
-#define SOCK_H
 
 #include <sys/socket.h>
 
@@ -42,6 +44,11 @@ struct sock_group {
 	uint8_t ifindex; /* 0: all */
 };
 
+/*
+ * One socket. Its memory is sock.c's pool, from sock_new() to sock_free(); as a file it lives until
+ * its last descriptor and its last running call have gone, so calls need not fear for it while they
+ * block. lwIP's PCB has a life of its own: see sock_tcp.c.
+ */
 struct sock {
 	struct fd_file file;
 	uint16_t domain;           /* AF_INET, AF_INET6 */
@@ -74,7 +81,10 @@ struct sock {
 	struct list dgrams;
 	struct sock_group *groups;
 
-	/* Listening: connections that nobody has accepted yet. They know their listener as long as they are there. */
+	/*
+	 * Listening: connections that nobody has accepted yet. They know their listener as long as they
+	 * are there.
+	 */
 	struct list queue, in_queue;
 	struct sock *listener;
 	unsigned queued, backlog;
@@ -87,10 +97,15 @@ struct sock {
 
 /* ---- sock.c ---- */
 
+/*
+ * A socket without a PCB, with the default buffer sizes; NULL without memory. flags: SOCK_NONBLOCK.
+ * sock_free() takes one that nothing refers to any more.
+ */
 struct sock *sock_new(int domain, int type, int flags);
 void sock_free(struct sock *s);
 struct sock *sock_of(struct fd_file *f); /* NULL: not a socket of lwIP's */
 
+/* The calls of sys/socket.h, with a negative errno instead of errno. The contracts are there. */
 int sock_socket(int domain, int type, int proto);
 int sock_bind(int fd, const struct sockaddr *addr, socklen_t len);
 int sock_listen(int fd, int backlog);
@@ -124,44 +139,78 @@ void sock_addr_any(const struct sock *s, ip_addr_t *ip);
 
 /* ---- sock_tcp.c: streams ---- */
 
+/* Gives s a PCB: at the beginning, and again after a connect that failed. 0 or -ENOBUFS. */
 int sock_tcp_new(struct sock *s);
+
+/* port 0: a random one. -EINVAL when it has one already, -EADDRINUSE. */
 int sock_tcp_bind(struct sock *s, const ip_addr_t *ip, uint16_t port);
+
+/* May be called again, to change the backlog. */
 int sock_tcp_listen(struct sock *s, int backlog);
 struct sock *sock_tcp_accept(struct sock *s); /* NULL: none is waiting */
+
+/* Blocks for a route in any case, and for the handshake if block says so; else -EINPROGRESS. */
 int sock_tcp_connect(struct sock *s, const ip_addr_t *ip, uint16_t port, bool block);
+
+/* Sends the FIN, or throws away what was received. -ENOTCONN. Does not block. */
 int sock_tcp_shutdown(struct sock *s, bool rd, bool wr);
+
+/* For the last close(): never blocks; what is queued is sent by lwIP alone. */
 void sock_tcp_close(struct sock *s);
+
+/* POLL* events as they are now. Notes that somebody wants to hear of room, where there is none. */
 unsigned sock_tcp_ready(struct sock *s);
+
+/* After s->rcvbuf has grown: opens the window of a connection by as much. */
 void sock_tcp_set_rcvbuf(struct sock *s);
 void sock_tcp_forget(struct sock *s); /* lets go of the PCB, which lives on by itself */
 
 /* ---- sock_stream.c: their data ---- */
 
+/*
+ * recv() and send() of streams. v is read or written in place and must stay while they block; a
+ * count, 0 for the end, or a negative errno.
+ */
 ssize_t sock_stream_recv(struct sock *s, const struct iovec *v, int nv, int flags);
 ssize_t sock_stream_send(struct sock *s, const struct iovec *v, int nv, int flags);
 void sock_stream_add(struct sock *s, struct pbuf *p); /* received, consumes p */
 void sock_stream_drop(struct sock *s);                /* throws away what was received */
+
+/* Whether it is worth telling a program that it can write. */
 bool sock_stream_writable(const struct sock *s);
+
+/* The buffer sizes of a new socket, by the size of the machine. */
 void sock_stream_defaults(uint32_t *sndbuf, uint32_t *rcvbuf);
+
+/* Sends what was held back, and rings the doorbell. */
 void sock_stream_uncork(struct sock *s);
 
 /* ---- sock_dgram.c: UDP and raw ---- */
 
+/* Gives s a PCB. 0 or -ENOBUFS. */
 int sock_dgram_new(struct sock *s);
 int sock_dgram_bind(struct sock *s, const ip_addr_t *ip, uint16_t port);
 int sock_dgram_connect(struct sock *s, const ip_addr_t *ip, uint16_t port); /* ip NULL: disconnects */
+
+/* Leaves the groups, frees what waits. Does not block. */
 void sock_dgram_close(struct sock *s);
+
+/* POLL* events: always writable, as a datagram that has no room is dropped, not kept. */
 unsigned sock_dgram_ready(struct sock *s);
+
+/* One datagram, copied. May block for a route, never for room. */
 ssize_t sock_dgram_send(struct sock *s, const struct msghdr *msg, int flags);
 ssize_t sock_dgram_recv(struct sock *s, struct msghdr *msg, int flags);
 
 /* ---- sock_opt.c ---- */
 
+/* See sys/socket.h, netinet/in.h, netinet/tcp.h for what is known. */
 int sock_getsockopt(int fd, int level, int name, void *value, socklen_t *len);
 int sock_setsockopt(int fd, int level, int name, const void *value, socklen_t len);
 
 /* ---- sock_pair.c ---- */
 
+/* Sockets that are none of lwIP's: sock_of() says NULL for them. */
 int sock_socketpair(int domain, int type, int proto, int fds[2]);
 
 #endif

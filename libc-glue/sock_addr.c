@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
 /*
  * Addresses of sockets: struct sockaddr outside, ip_addr_t inside.
  *
- * IPv4 addresses on an AF_INET6 socket are written as ::ffff:a.b.c.d outside and are plain IPv4 inside (RFC 3493 3.7).
+ * IPv4 addresses on an AF_INET6 socket are written as ::ffff:a.b.c.d outside and are plain IPv4
+ * inside (RFC 3493 3.7).
  */
-#include <errno.h>
+
 #include <netinet/in.h>
 #include <string.h>
 

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#include <fcntl.h>
+
 /*
  * UDP and raw sockets. Read sock.c first.
  *
- * A datagram waits in the pbuf it came in, until it is read or the receive buffer is full: then new ones are dropped, as UDP may. One copy each way.
+ * A datagram waits in the pbuf it came in, until it is read or the receive buffer is full: then new
+ * ones are dropped, as UDP may. One copy each way.
  */
-#include <fcntl.h>
+
 #include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
@@ -54,7 +57,10 @@ static void on_udp(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip_addr
 	add(arg, p, from, port);
 }
 
-/* Every raw socket sees the packet, and then the stack: so each takes a copy. IPv4 shows its header to programs, IPv6 does not (RFC 3542 3). */
+/*
+ * Every raw socket sees the packet, and then the stack: so each takes a copy. IPv4 shows its header
+ * to programs, IPv6 does not (RFC 3542 3).
+ */
 static u8_t on_raw(void *arg, struct raw_pcb *pcb, struct pbuf *p, const ip_addr_t *from)
 {
 	struct pbuf *copy = pbuf_clone(PBUF_RAW, PBUF_RAM, p);
@@ -68,6 +74,7 @@ static u8_t on_raw(void *arg, struct raw_pcb *pcb, struct pbuf *p, const ip_addr
 	return 0;
 }
 
+/* Off the queue, and its pbuf back to whom it belongs. */
 static void drop_first(struct sock *s)
 {
 	struct sock_dgram *d = container_of(list_take(&s->dgrams), struct sock_dgram, node);
@@ -77,6 +84,7 @@ static void drop_first(struct sock *s)
 	pool_give(&dgrams, d);
 }
 
+/* As much as fits; the caller tells by MSG_TRUNC that there was more. */
 static size_t copy_out(const struct pbuf *p, const struct msghdr *msg)
 {
 	size_t want = iov_length(msg->msg_iov, (int)msg->msg_iovlen), done = 0;
@@ -117,6 +125,7 @@ static void put_control(const struct sock *s, const struct sock_dgram *d, struct
 	msg->msg_controllen = CMSG_SPACE(len);
 }
 
+/* The oldest datagram. With MSG_PEEK it stays. */
 static ssize_t deliver(struct sock *s, struct msghdr *msg, int flags)
 {
 	const struct sock_dgram *d = container_of(s->dgrams.next, struct sock_dgram, node);
@@ -148,6 +157,7 @@ ssize_t sock_dgram_recv(struct sock *s, struct msghdr *msg, int flags)
 
 /* ---- Sending ---- */
 
+/* One piece, with room before it for the headers, so that no pbuf has to be put in front. */
 static int make_pbuf(const struct sock *s, const struct msghdr *msg, struct pbuf **p)
 {
 	size_t len = iov_length(msg->msg_iov, (int)msg->msg_iovlen);
@@ -162,6 +172,7 @@ static int make_pbuf(const struct sock *s, const struct msghdr *msg, struct pbuf
 	return 0;
 }
 
+/* RFC 6056 3.3.1: a random port, tried again if it is taken. The range is Linux's. */
 static int bind_random(struct sock *s)
 {
 	ip_addr_t any;
@@ -173,6 +184,7 @@ static int bind_random(struct sock *s)
 	return sock_errno(err);
 }
 
+/* A socket that nobody has bound gets its port with the first datagram (POSIX sendto()). */
 static int transmit(struct sock *s, struct pbuf *p, const ip_addr_t *ip, uint16_t port)
 {
 	int rc;
@@ -225,6 +237,7 @@ ssize_t sock_dgram_send(struct sock *s, const struct msghdr *msg, int flags)
 
 /* ---- Making, naming, closing ---- */
 
+/* Raw and UDP PCBs share their place in the socket, and begin alike. */
 int sock_dgram_new(struct sock *s)
 {
 	u8_t type = s->domain == AF_INET ? IPADDR_TYPE_V4 : s->v6only ? IPADDR_TYPE_V6 : IPADDR_TYPE_ANY;
@@ -255,6 +268,7 @@ int sock_dgram_bind(struct sock *s, const ip_addr_t *ip, uint16_t port)
 	return bind_random(s);
 }
 
+/* The port is taken before the connection, so that a failure leaves nothing half done. */
 int sock_dgram_connect(struct sock *s, const ip_addr_t *ip, uint16_t port)
 {
 	int rc = 0;

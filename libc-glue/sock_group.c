@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+#include <netinet/in.h>
+
 /*
  * Multicast groups: IP_ADD_MEMBERSHIP, IPV6_JOIN_GROUP and their opposites. Read sock_opt.c first.
  *
- * lwIP counts joins per interface; here is remembered who joined what, so that a socket that closes leaves all its groups.
+ * lwIP counts joins per interface; here is remembered who joined what, so that a socket that closes
+ * leaves all its groups.
  */
-#include <netinet/in.h>
 
 #include "libc-glue/lwip/pool.h"
 #include "libc-glue/sock.h"
@@ -36,6 +38,7 @@ static err_t join_on(const ip_addr_t *group, uint8_t index, bool join)
 	return rc;
 }
 
+/* EADDRINUSE and ENODEV are Linux's words, ip(7). */
 int sock_group_join(struct sock *s, const ip_addr_t *group, uint8_t index)
 {
 	struct sock_group *g;
@@ -61,6 +64,7 @@ int sock_group_join(struct sock *s, const ip_addr_t *group, uint8_t index)
 	return 0;
 }
 
+/* What lwIP answers does not matter: the socket has forgotten the group. */
 static void leave(struct sock_group **link)
 {
 	struct sock_group *g = *link;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef SOCK_GROUP_H
+#define SOCK_GROUP_H
+
 /*
  * Multicast groups of a socket.
  */
-#ifndef SOCK_GROUP_H
-#define SOCK_GROUP_H
 
 #include "lwip/ip_addr.h"
 

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+#include <fcntl.h>
+
 /*
  * Options of sockets. Read sock.c first.
  *
- * Each level has a function that reads and one that sets; an option that is not there answers ENOPROTOOPT. Those which
- * only ask for speed, and which this stack has no use for (TCP_QUICKACK, SO_PRIORITY ...), are taken and do nothing.
+ * Each level has a function that reads and one that sets; an option that is not there answers
+ * ENOPROTOOPT. Those which only ask for speed, and which this stack has no use for (TCP_QUICKACK,
+ * SO_PRIORITY ...), are taken and do nothing.
  */
-#include <fcntl.h>
+
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * socketpair(): two sockets that are each other's far end, for programs that talk to themselves across threads.
- *
- * The only sockets of AF_UNIX here; as there is one process, there is nobody to find by a path. Streams, through a ring of bytes each way.
- */
 #include <fcntl.h>
+
+/*
+ * socketpair(): two sockets that are each other's far end, for programs that talk to themselves
+ * across threads.
+ *
+ * The only sockets of AF_UNIX here; as there is one process, there is nobody to find by a path.
+ * Streams, through a ring of bytes each way.
+ */
+
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +33,9 @@ static unsigned filled(const struct end *e)
 	return e->in - e->out;
 }
 
-/* Copies between the ring and a vector, up to n bytes from counter `at` on, in at most two pieces. */
+/*
+ * Copies between the ring and a vector, up to n bytes from counter `at` on, in at most two pieces.
+ */
 static void move(struct end *e, struct iov *v, unsigned at, unsigned n, bool into)
 {
 	while (n > 0) {
@@ -44,6 +50,7 @@ static void move(struct end *e, struct iov *v, unsigned at, unsigned n, bool int
 	}
 }
 
+/* An end whose peer has gone still gives what it has, then 0. */
 static ssize_t op_read(struct fd_file *f, const struct iovec *v, int nv, off_t at)
 {
 	struct end *e = container_of(f, struct end, file);
@@ -67,6 +74,7 @@ static ssize_t op_read(struct fd_file *f, const struct iovec *v, int nv, off_t a
 	return (ssize_t)n;
 }
 
+/* As much as there is room for. Wakes whoever reads there. */
 static size_t put(struct end *to, struct iov *from, size_t len)
 {
 	unsigned room = RING - filled(to), n = len < room ? (unsigned)len : room;
@@ -80,6 +88,7 @@ static size_t put(struct end *to, struct iov *from, size_t len)
 	return n;
 }
 
+/* EPIPE only if nothing was written before: a short count comes first. */
 static ssize_t op_write(struct fd_file *f, const struct iovec *v, int nv, off_t at)
 {
 	struct end *e = container_of(f, struct end, file);
@@ -99,6 +108,7 @@ static ssize_t op_write(struct fd_file *f, const struct iovec *v, int nv, off_t 
 	return done > 0 ? (ssize_t)done : rc;
 }
 
+/* Without a peer everything is ready: read() says the end, write() EPIPE. */
 static unsigned op_ready(struct fd_file *f)
 {
 	struct end *e = container_of(f, struct end, file);
@@ -124,6 +134,7 @@ static int op_ioctl(struct fd_file *f, unsigned long request, void *arg)
 	return 0;
 }
 
+/* The other end lives on, with what was sent to it. */
 static void op_close(struct fd_file *f)
 {
 	struct end *e = container_of(f, struct end, file);
@@ -163,6 +174,7 @@ static struct end *new_end(int flags)
 	return NULL;
 }
 
+/* The first number is taken back if there is no second one. */
 static int install(struct end *a, struct end *b, bool cloexec, int fds[2])
 {
 	a->peer = b;

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The names by which programs know sockets. Apart from sock.c, so that tests on a Unix host can link that beside the host's own.
- */
 #include <errno.h>
+
+/*
+ * The names by which programs know sockets. Apart from sock.c, so that tests on a Unix host can
+ * link that beside the host's own.
+ */
+
 #include <signal.h>
 
 #include "core/plat.h"

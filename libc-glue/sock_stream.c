@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
+#include <fcntl.h>
+
 /*
  * The data of connections. Read sock.c first.
  *
- * One copy each way. Received pbufs, most of them still in the device's buffers, are linked up and copied out by recv(). What is sent is
- * copied into the arena once: little through tcp_write(), which fills up the last segment; much in chunks that long segments
- * refer to (segs.c).
+ * One copy each way. Received pbufs, most of them still in the device's buffers, are linked up and
+ * copied out by recv(). What is sent is copied into the arena once: little through tcp_write(),
+ * which fills up the last segment; much in chunks that long segments refer to (segs.c).
  *
- * How much a socket may queue depends on its SO_SNDBUF and on what the arena has left: with less memory everybody gets
- * less, and who has nothing queued always gets a little, so nobody waits for ever.
+ * How much a socket may queue depends on its SO_SNDBUF and on what the arena has left: with less
+ * memory everybody gets less, and who has nothing queued always gets a little, so nobody waits for
+ * ever.
  */
-#include <fcntl.h>
+
 #include <poll.h>
 #include <string.h>
 
@@ -40,6 +43,7 @@ void sock_stream_defaults(uint32_t *sndbuf, uint32_t *rcvbuf)
 
 /* ---- Receiving ---- */
 
+/* p may be a chain: its pieces become links of ours, and their tot_len is not looked at again. */
 static void append(struct sock *s, struct pbuf *p)
 {
 	if (s->rx_last)
@@ -52,8 +56,9 @@ static void append(struct sock *s, struct pbuf *p)
 }
 
 /*
- * A peer that sends byte by byte could have us hold one buffer of the device, or one block of the arena, for each. So when many
- * wait, little ones are copied together: rx_last then is a block of PACK_SIZE bytes that belongs to us.
+ * A peer that sends byte by byte could have us hold one buffer of the device, or one block of the
+ * arena, for each. So when many wait, little ones are copied together: rx_last then is a block of
+ * PACK_SIZE bytes that belongs to us.
  */
 static bool pack(struct sock *s, const struct pbuf *p)
 {
@@ -74,6 +79,10 @@ static bool pack(struct sock *s, const struct pbuf *p)
 	return true;
 }
 
+/*
+ * Runs inside lwIP's input, so it must not fail: where there is no memory to pack, the buffer
+ * itself is kept.
+ */
 void sock_stream_add(struct sock *s, struct pbuf *p)
 {
 	u16_t len = p->tot_len;
@@ -88,6 +97,7 @@ void sock_stream_add(struct sock *s, struct pbuf *p)
 	append(s, p);
 }
 
+/* Gives the buffer back to the device, if it is one of those. */
 static void free_first(struct sock *s)
 {
 	struct pbuf *p = s->rx_first;
@@ -123,6 +133,7 @@ static size_t consume(struct sock *s, struct iov *to, size_t want)
 	return done;
 }
 
+/* MSG_PEEK: the same walk, but nothing is taken and the window stays. */
 static size_t peek(const struct sock *s, struct iov *to, size_t want)
 {
 	size_t done = 0, offset = s->rx_offset;
@@ -136,7 +147,10 @@ static size_t peek(const struct sock *s, struct iov *to, size_t want)
 	return done;
 }
 
-/* Opens the window again. lwIP tells the peer when it has grown by 64 KiB; a socket with a small one cannot wait for that. */
+/*
+ * Opens the window again. lwIP tells the peer when it has grown by 64 KiB; a socket with a small
+ * one cannot wait for that.
+ */
 static void give_window(struct sock *s, size_t n)
 {
 	struct tcp_pcb *pcb = s->tcp;
@@ -153,6 +167,7 @@ static void give_window(struct sock *s, size_t n)
 	conns_touch(pcb);
 }
 
+/* For SHUT_RD and for the end: the window opens as if it had been read. */
 void sock_stream_drop(struct sock *s)
 {
 	give_window(s, consume(s, NULL, SIZE_MAX));
@@ -185,7 +200,10 @@ static size_t take(struct sock *s, struct iov *to, size_t want, bool keep)
 	return n;
 }
 
-/* Waits until there is something to read, or nothing to wait for. *deadline is set at the first time. Returns 0 or why not. */
+/*
+ * Waits until there is something to read, or nothing to wait for. *deadline is set at the first
+ * time. Returns 0 or why not.
+ */
 static int wait_to_read(struct sock *s, int flags, uint64_t *deadline)
 {
 	int rc = why_nothing(s);
@@ -197,6 +215,10 @@ static int wait_to_read(struct sock *s, int flags, uint64_t *deadline)
 	return sock_wait(&s->readers, *deadline);
 }
 
+/*
+ * MSG_WAITALL goes on until all is there, the end has come, or a wait fails; what was copied by
+ * then is the result.
+ */
 ssize_t sock_stream_recv(struct sock *s, const struct iovec *v, int nv, int flags)
 {
 	bool keep = flags & MSG_PEEK;
@@ -223,7 +245,10 @@ ssize_t sock_stream_recv(struct sock *s, const struct iovec *v, int nv, int flag
 
 /* ---- Sending: room ---- */
 
-/* Bytes that a write would take now: at most half of what the arena has to spare, and a little always for who has nothing queued. */
+/*
+ * Bytes that a write would take now: at most half of what the arena has to spare, and a little
+ * always for who has nothing queued.
+ */
 static size_t room_of(const struct sock *s)
 {
 	const struct tcp_pcb *pcb = s->tcp;
@@ -237,7 +262,9 @@ static size_t room_of(const struct sock *s)
 	return pcb->snd_buf < grant ? pcb->snd_buf : grant;
 }
 
-/* Worth telling a program: a quarter of the buffer, or anything at all for who has nothing queued. */
+/*
+ * Worth telling a program: a quarter of the buffer, or anything at all for who has nothing queued.
+ */
 bool sock_stream_writable(const struct sock *s)
 {
 	size_t room = room_of(s);
@@ -245,6 +272,10 @@ bool sock_stream_writable(const struct sock *s)
 	return room >= s->sndbuf / 4 || (room > 0 && s->tcp->snd_queuelen == 0);
 }
 
+/*
+ * Whoever starved tries again; who finds no memory again gets back on the list, and the timer is
+ * set again.
+ */
 static void feed(struct timer *t)
 {
 	struct list *node;
@@ -271,7 +302,10 @@ static void starve(struct sock *s)
 
 /* ---- Sending: data ---- */
 
-/* Into the last segment, or a new one. Returns how many bytes were taken: less than n when memory ran out. */
+/*
+ * Into the last segment, or a new one. Returns how many bytes were taken: less than n when memory
+ * ran out.
+ */
 static size_t queue_small(struct tcp_pcb *pcb, struct iov *from, size_t n, bool more)
 {
 	size_t left = n, len;
@@ -289,6 +323,10 @@ static size_t queue_small(struct tcp_pcb *pcb, struct iov *from, size_t n, bool 
 	return n;
 }
 
+/*
+ * What does not fit on the queue goes back to the caller: the vector's place is put back by what
+ * was left.
+ */
 static size_t queue_chunk(struct sock *s, struct iov *from, size_t n, bool more)
 {
 	struct iov start = *from;
@@ -309,6 +347,7 @@ static size_t queue_chunk(struct sock *s, struct iov *from, size_t n, bool more)
 	return done;
 }
 
+/* Little data joins the last segment, unless that is a long one which a device will cut. */
 static size_t queue(struct sock *s, struct iov *from, size_t n, bool more)
 {
 	if (n <= SMALL && (!s->tcp->unsent || !segs_tail_is_long(s->tcp)))
@@ -316,7 +355,10 @@ static size_t queue(struct sock *s, struct iov *from, size_t n, bool more)
 	return queue_chunk(s, from, n, more);
 }
 
-/* More is about to come: full segments go now, the rest waits for it (or for lwIP's next slow tick). */
+/*
+ * More is about to come: full segments go now, the rest waits for it (or for lwIP's next slow
+ * tick).
+ */
 static void output(struct sock *s, bool more)
 {
 	if (more && s->tcp->unsent && !s->tcp->unsent->next && s->tcp->unsent->len < s->tcp->mss)
@@ -331,6 +373,10 @@ void sock_stream_uncork(struct sock *s)
 	netdev_flush();
 }
 
+/*
+ * An error comes before EPIPE: the program should hear why. In the middle of a handshake writing
+ * waits.
+ */
 static int why_not(struct sock *s)
 {
 	int error = s->error;
@@ -370,6 +416,7 @@ static int wait_to_write(struct sock *s, int flags, uint64_t *deadline)
 	return sock_wait(&s->writers, *deadline);
 }
 
+/* Whatever was queued counts, even if a wait failed after it: POSIX's short write. */
 ssize_t sock_stream_send(struct sock *s, const struct iovec *v, int nv, int flags)
 {
 	size_t total = iov_length(v, nv), done = 0;

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
+#include <fcntl.h>
+
 /*
  * Connections: lwIP's callbacks, and the calls that begin and end one. Read sock.c first.
  *
- * The PCB is lwIP's and dies when lwIP thinks so; then on_err() is called, and s->tcp becomes NULL. A socket that is closed before that lets go of
- * the PCB (sock_tcp_forget), which finishes by itself: sends what is queued, FIN, TIME-WAIT.
+ * The PCB is lwIP's and dies when lwIP thinks so; then on_err() is called, and s->tcp becomes NULL.
+ * A socket that is closed before that lets go of the PCB (sock_tcp_forget), which finishes by
+ * itself: sends what is queued, FIN, TIME-WAIT.
  *
  * Whoever begins or ends a connection mounts its bucket first (conns.h).
  */
-#include <fcntl.h>
+
 #include <poll.h>
 
 #include "core/plat.h"
@@ -24,8 +27,9 @@
 /* ---- The receive window ---- */
 
 /*
- * lwIP's window has one size for all. A socket that wants less pretends to hold unread bytes from the start. When
- * the connection is new, lwIP believes to have announced all of its window, but no SYN can say more than 65535 (RFC 7323 2.2).
+ * lwIP's window has one size for all. A socket that wants less pretends to hold unread bytes from
+ * the start. When the connection is new, lwIP believes to have announced all of its window, but no
+ * SYN can say more than 65535 (RFC 7323 2.2).
  */
 static void hold_window(struct sock *s, struct tcp_pcb *pcb)
 {
@@ -40,14 +44,19 @@ static void hold_window(struct sock *s, struct tcp_pcb *pcb)
 		pcb->rcv_ann_right_edge = said;
 }
 
-/* tcp_close() takes bytes that are missing in the window for unread ones, and resets the connection. */
+/*
+ * tcp_close() takes bytes that are missing in the window for unread ones, and resets the
+ * connection.
+ */
 static void release_window(struct sock *s)
 {
 	s->tcp->rcv_wnd += s->held;
 	s->held = 0;
 }
 
-/* What was announced to the peer cannot be taken back: a connection's window may grow, not shrink. */
+/*
+ * What was announced to the peer cannot be taken back: a connection's window may grow, not shrink.
+ */
 void sock_tcp_set_rcvbuf(struct sock *s)
 {
 	uint32_t more;
@@ -76,6 +85,10 @@ void sock_tcp_forget(struct sock *s)
 	s->state = SOCK_OVER;
 }
 
+/*
+ * p NULL: the peer's FIN (RFC 9293 3.6). After SHUT_RD data is acknowledged and dropped, as Linux
+ * does it.
+ */
 static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
 {
 	struct sock *s = arg;
@@ -98,6 +111,10 @@ static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
 	return ERR_OK;
 }
 
+/*
+ * Bytes were acknowledged. Only a program that found no room before is told, and only when there is
+ * enough of it to be worth a turn.
+ */
 static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t len)
 {
 	struct sock *s = arg;
@@ -135,6 +152,7 @@ static void on_err(void *arg, err_t err)
 	sock_wake(s, POLLIN | POLLOUT | POLLRDHUP | POLLHUP | (s->error ? POLLERR : 0));
 }
 
+/* lwIP calls this for a success alone; failures come to on_err(). */
 static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t err)
 {
 	struct sock *s = arg;
@@ -185,7 +203,10 @@ int sock_tcp_bind(struct sock *s, const ip_addr_t *ip, uint16_t port)
 	return sock_errno(err);
 }
 
-/* A socket of a connection that has been made but not accepted: it exists so that what comes can be queued. */
+/*
+ * A socket of a connection that has been made but not accepted: it exists so that what comes can be
+ * queued.
+ */
 static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
 {
 	struct sock *l = arg, *s;
@@ -215,6 +236,10 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
 	return ERR_OK;
 }
 
+/*
+ * lwIP replaces the PCB by a smaller one. Its backlog counts handshakes; ours counts what nobody
+ * has accepted yet.
+ */
 int sock_tcp_listen(struct sock *s, int backlog)
 {
 	struct tcp_pcb *pcb;
@@ -242,6 +267,7 @@ int sock_tcp_listen(struct sock *s, int backlog)
 	return 0;
 }
 
+/* The place that this makes opens the listener again if it was shut. */
 struct sock *sock_tcp_accept(struct sock *l)
 {
 	struct list *node = list_take(&l->queue);
@@ -258,6 +284,10 @@ struct sock *sock_tcp_accept(struct sock *l)
 
 /* ---- Connecting ---- */
 
+/*
+ * The ends must be known before tcp_connect(): it looks for a connection with the same ones, and
+ * finds only what is mounted.
+ */
 static int start_connect(struct sock *s, const ip_addr_t *ip, uint16_t port)
 {
 	struct tcp_pcb *pcb = s->tcp;
@@ -291,6 +321,7 @@ static int check_idle(struct sock *s)
 	return sock_tcp_new(s);
 }
 
+/* Told once: SO_ERROR and the next call say 0 then. */
 static int take_error(struct sock *s)
 {
 	int error = s->error;
@@ -299,6 +330,10 @@ static int take_error(struct sock *s)
 	return -error;
 }
 
+/*
+ * A blocking call may end early by a signal or SO_SNDTIMEO; the handshake goes on, and a second
+ * call says EALREADY (POSIX connect()).
+ */
 int sock_tcp_connect(struct sock *s, const ip_addr_t *ip, uint16_t port, bool block)
 {
 	uint64_t deadline = sock_deadline(s->send_timeout);
@@ -364,6 +399,7 @@ static void end_connection(struct sock *s)
 		tcp_close(pcb);
 }
 
+/* Connections that nobody has accepted are reset: their peers must not believe in a reader. */
 static void end_listening(struct sock *l)
 {
 	struct sock *s;
@@ -391,6 +427,10 @@ void sock_tcp_close(struct sock *s)
 
 /* ---- Readiness ---- */
 
+/*
+ * The table of Linux's tcp_poll(): the end counts as readable, both ends as POLLHUP, and a socket
+ * that may not write any more as writable, since write() will not block but fail.
+ */
 static unsigned ready_connected(struct sock *s)
 {
 	unsigned events = 0;

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
 /*
  * What is not here: this file is the list.
  *
- * Calls that need a second process, or a kernel feature that pith does not have, fail with ENOSYS. Calls that would
- * change the tree of names fail with EROFS, as on any file system that was mounted read-only: programs know what to
- * do then. Calls that would change what can have one value only succeed when they ask for that. pthread_cancel()
- * (pthread.c) fails with ENOSYS too; MAP_FIXED and PROT_EXEC are refused in mman.c.
+ * Calls that need a second process, or a kernel feature that pith does not have, fail with ENOSYS.
+ * Calls that would change the tree of names fail with EROFS, as on any file system that was mounted
+ * read-only: programs know what to do then. Calls that would change what can have one value only
+ * succeed when they ask for that. pthread_cancel() (pthread.c) fails with ENOSYS too; MAP_FIXED and
+ * PROT_EXEC are refused in mman.c.
  */
-#include <errno.h>
+
 #include <fcntl.h>
 #include <semaphore.h>
 #include <stdio.h>
@@ -86,7 +89,10 @@ MISSING(sem_unlink, const char *name)
 MISSING(shm_open, const char *name, int flags, mode_t mode)
 MISSING(shm_unlink, const char *name)
 
-/* ---- Timers that would need a thread or queued signals; alarm() and setitimer() are in alarm.c ---- */
+/*
+ * ---- Timers that would need a thread or queued signals; alarm() and setitimer() are in alarm.c
+ * ----
+ */
 
 MISSING(timer_create, clockid_t clock, struct sigevent *event, timer_t *timer)
 MISSING(timer_delete, timer_t timer)

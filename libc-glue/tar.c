@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#include <string.h>
+
 /*
  * Reading tar: POSIX ustar and pax, the older V7, and GNU's long names.
  *
- * POSIX.1-2017, pax, "ustar Interchange Format" and "pax Header Block" give the layout. Every number is input: a
- * length is compared with what is left before anything is done with it, and a header counts only when its sum is right.
+ * POSIX.1-2017, pax, "ustar Interchange Format" and "pax Header Block" give the layout. Every
+ * number is input: a length is compared with what is left before anything is done with it, and a
+ * header counts only when its sum is right.
  */
-#include <string.h>
 
 #include "libc-glue/archive.h"
 
@@ -37,8 +39,8 @@ struct extra {
 /* ---- Numbers ---- */
 
 /*
- * Octal in text, ended by a blank, NUL or the field; or GNU's base 256 with the top bit set. All bits set for
- * nonsense.
+ * Octal in text, ended by a blank, NUL or the field; or GNU's base 256 with the top bit set. All
+ * bits set for nonsense.
  */
 static uint64_t number(const char *field, size_t len)
 {
@@ -110,7 +112,10 @@ static struct archive_text field_text(const char *field, size_t max)
 	return (struct archive_text){ field, strnlen(field, max) };
 }
 
-/* A block of zeros is the end mark of an archive without members: pith-cc makes one of an empty folder. */
+/*
+ * A block of zeros is the end mark of an archive without members: pith-cc makes one of an empty
+ * folder.
+ */
 bool tar_detect(const struct archive_reader *r)
 {
 	const struct header *h = (const void *)(r->base + r->at);
@@ -127,8 +132,8 @@ static bool key_is(const char *key, size_t len, const char *name)
 }
 
 /*
- * What is known of the keywords of "pax Extended Header"; GNU.sparse is GNU tar's. The others say nothing about what
- * is served.
+ * What is known of the keywords of "pax Extended Header"; GNU.sparse is GNU tar's. The others say
+ * nothing about what is served.
  */
 static void pax_record(struct extra *x, const char *key, size_t klen, struct archive_text value)
 {
@@ -149,7 +154,10 @@ static void pax_record(struct extra *x, const char *key, size_t klen, struct arc
 	}
 }
 
-/* Records of the form `LENGTH KEY=VALUE\n`, LENGTH counting all of it. What is not so ends the reading. */
+/*
+ * Records of the form `LENGTH KEY=VALUE\n`, LENGTH counting all of it. What is not so ends the
+ * reading.
+ */
 static void pax_read(struct extra *x, const char *p, size_t size)
 {
 	const char *end = p + size;
@@ -231,7 +239,8 @@ static void fill(struct archive_entry *e, const struct header *h, const struct e
 }
 
 /*
- * Only these carry data: for others the size field is noise (POSIX: "no data blocks"), but for ours that are skipped.
+ * Only these carry data: for others the size field is noise (POSIX: "no data blocks"), but for ours
+ * that are skipped.
  */
 static bool has_data(const struct header *h)
 {
@@ -239,9 +248,9 @@ static bool has_data(const struct header *h)
 }
 
 /*
- * Goes on over headers that are about the next one until a member comes. Each turn moves r->at on by a block at
- * least, so an archive of nothing but such headers ends too. `left` is what lies behind the header: every size is
- * compared with it.
+ * Goes on over headers that are about the next one until a member comes. Each turn moves r->at on
+ * by a block at least, so an archive of nothing but such headers ends too. `left` is what lies
+ * behind the header: every size is compared with it.
  */
 enum archive_result tar_next(struct archive_reader *r, struct archive_entry *e)
 {

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
 /*
  * The calls of <termios.h>, made of ioctl().
  */
-#include <errno.h>
+
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>

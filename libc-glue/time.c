@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
 /*
  * Clocks and sleeping.
  *
- * CLOCK_MONOTONIC is plat_now(), CLOCK_REALTIME is plat_wall(), which starts at 1970 on a machine without a calendar
- * clock. There is one process on one CPU and nobody counts what a thread uses, so the CPU-time clocks tell the time
- * since boot. The host owns the wall clock: setting it is refused.
+ * CLOCK_MONOTONIC is plat_now(), CLOCK_REALTIME is plat_wall(), which starts at 1970 on a machine
+ * without a calendar clock. There is one process on one CPU and nobody counts what a thread uses,
+ * so the CPU-time clocks tell the time since boot. The host owns the wall clock: setting it is
+ * refused.
  */
-#include <errno.h>
+
 #include <sys/time.h>
 #include <sys/times.h>
 #include <unistd.h>
@@ -78,7 +81,10 @@ int clock_gettime(clockid_t clock, struct timespec *t)
 	return 0;
 }
 
-/* Clocks tell nanoseconds; what ticks beneath is the platform's. Not 0, which some programs divide by. */
+/*
+ * Clocks tell nanoseconds; what ticks beneath is the platform's. Not 0, which some programs divide
+ * by.
+ */
 int clock_getres(clockid_t clock, struct timespec *res)
 {
 	if (clock > CLOCK_LAST)
@@ -133,8 +139,8 @@ clock_t times(struct tms *t)
 /* ---- Sleeping ---- */
 
 /*
- * Woken by the clock or by a handler. A signal to the first thread also wakes the other sleepers: they look and go on
- * sleeping.
+ * Woken by the clock or by a handler. A signal to the first thread also wakes the other sleepers:
+ * they look and go on sleeping.
  */
 static int sleep_until(uint64_t deadline)
 {

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
 /*
  * timerfd: a timer that is read, and that poll() and epoll_wait() can wait for.
  *
- * One timer of the core for each descriptor. read() gives the number of times it has gone off since the last read: a
- * period that is shorter than the loop's turns is counted by the clock, not by wake-ups.
+ * One timer of the core for each descriptor. read() gives the number of times it has gone off since
+ * the last read: a period that is shorter than the loop's turns is counted by the clock, not by
+ * wake-ups.
  */
-#include <errno.h>
+
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -103,7 +106,9 @@ int timerfd_create(clockid_t clock, int flags)
 
 /* ---- Setting ---- */
 
-/* A timer that is due but has not run yet has a nanosecond left: 0 would mean that it is not set. */
+/*
+ * A timer that is due but has not run yet has a nanosecond left: 0 would mean that it is not set.
+ */
 static void tell(const struct timer_file *t, struct itimerspec *value)
 {
 	uint64_t now = plat_now();

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+#include "libc-glue/tree.h"
+
 /*
  * The one tree of names that open(), stat() and readdir() see.
  *
- * It is in memory, built at start and never shrinks, so a node needs no count of users. Names are found by a hash of
- * directory and name; a directory lists its entries in the order in which they came. Nobody can write to it; what the
- * archive says is input, so paths are taken apart here with every ".." refused, and a later entry replaces an earlier
- * one as tar has it.
+ * It is in memory, built at start and never shrinks, so a node needs no count of users. Names are
+ * found by a hash of directory and name; a directory lists its entries in the order in which they
+ * came. Nobody can write to it; what the archive says is input, so paths are taken apart here with
+ * every ".." refused, and a later entry replaces an earlier one as tar has it.
  */
-#include "libc-glue/tree.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -68,7 +69,9 @@ static void rehash(void)
 		free(old);
 }
 
-/* Nodes are compared by directory first: a hash is not to be trusted, a pointer and a length are. */
+/*
+ * Nodes are compared by directory first: a hash is not to be trusted, a pointer and a length are.
+ */
 struct tree_node *tree_child(struct tree_node *dir, const char *name, size_t length)
 {
 	struct tree_node *n = buckets[hash(dir, name, length) & (nbuckets - 1)];
@@ -80,7 +83,10 @@ struct tree_node *tree_child(struct tree_node *dir, const char *name, size_t len
 
 /* ---- Adding ---- */
 
-/* Inode numbers are given in order and never again: programs compare them to tell files apart. The root has 1. */
+/*
+ * Inode numbers are given in order and never again: programs compare them to tell files apart. The
+ * root has 1.
+ */
 static void attach(struct tree_node *n, struct tree_node *dir, const char *name, size_t length)
 {
 	n->name = name;
@@ -182,7 +188,8 @@ static int check_path(const char *path, size_t length)
 }
 
 /*
- * Symbolic links on the way are not followed: an archive could otherwise put members where another one's link points.
+ * Symbolic links on the way are not followed: an archive could otherwise put members where another
+ * one's link points.
  */
 int tree_add(struct tree_node *n, const char *path, size_t length, struct tree_node **placed)
 {
@@ -235,7 +242,10 @@ static int walk_link(struct walk *w, const struct tree_node *link)
 	return rc;
 }
 
-/* Every part but the last must be a folder, or lead to one; the last is what the caller asked for, link or not. */
+/*
+ * Every part but the last must be a folder, or lead to one; the last is what the caller asked for,
+ * link or not.
+ */
 static int walk_part(struct walk *w, const char *part, size_t length, bool is_last)
 {
 	struct tree_node *n;
@@ -278,7 +288,10 @@ static int walk_path(struct walk *w, const char *path, size_t length)
 	return rc;
 }
 
-/* The path is the program's, and may not be ended where memory is: no more than PATH_MAX bytes of it are looked at. */
+/*
+ * The path is the program's, and may not be ended where memory is: no more than PATH_MAX bytes of
+ * it are looked at.
+ */
 int tree_find(struct tree_node *from, const char *path, bool follow, struct tree_node **found)
 {
 	struct walk w = { .at = from, .follow = follow };
@@ -307,7 +320,10 @@ static mode_t type_of(enum tree_kind kind)
 	}
 }
 
-/* One device, root's files, one time for all three: the archive has no more, and nothing is ever written. */
+/*
+ * One device, root's files, one time for all three: the archive has no more, and nothing is ever
+ * written.
+ */
 void tree_stat(const struct tree_node *n, struct stat *st)
 {
 	memset(st, 0, sizeof *st);

@@ -27,8 +27,9 @@ struct tree_node {
 	size_t size;
 	dev_t rdev;
 	/*
-	 * TREE_DEVICE, TREE_BLOCK: what stands behind the name, opened with these flags: *f is a file without
-	 * references that fd_install() takes, or one that is open already. Returns 0 or a negative error.
+	 * TREE_DEVICE, TREE_BLOCK: what stands behind the name, opened with these flags: *f is a file
+	 * without references that fd_install() takes, or one that is open already. Returns 0 or a
+	 * negative error.
 	 */
 	int (*open)(struct tree_node *n, int flags, struct fd_file **f);
 
@@ -42,20 +43,24 @@ struct tree_node {
 extern struct tree_node tree_root;
 
 /*
- * Adds n under a path ("/dev/null", "a/b"), making directories that lack. path stays where it is: names point into
- * it. Where a node stands already it takes over what n says, and n is not used. *placed is the node that now has the
- * name. Returns 0, -ENOMEM, -EINVAL for a path with "..", or an empty one, -ENOTDIR, -EEXIST for a file in place of a
- * directory or the other way round, -ENAMETOOLONG.
+ * Adds n under a path ("/dev/null", "a/b"), making directories that lack. path stays where it is:
+ * names point into it. Where a node stands already it takes over what n says, and n is not used.
+ * *placed is the node that now has the name. Returns 0, -ENOMEM, -EINVAL for a path with "..", or
+ * an empty one, -ENOTDIR, -EEXIST for a file in place of a directory or the other way round,
+ * -ENAMETOOLONG.
  */
 int tree_add(struct tree_node *n, const char *path, size_t length, struct tree_node **placed);
 
 /*
- * Finds a path, from `from` where it is relative. follow: also a symbolic link that is the last part. Returns 0,
- * -ENOENT, -ENOTDIR, -ELOOP, -ENAMETOOLONG.
+ * Finds a path, from `from` where it is relative. follow: also a symbolic link that is the last
+ * part. Returns 0, -ENOENT, -ENOTDIR, -ELOOP, -ENAMETOOLONG.
  */
 int tree_find(struct tree_node *from, const char *path, bool follow, struct tree_node **found);
 
-/* The entry of a directory that this part of a path names, NULL when there is none. No "." and "..". */
+/*
+ * The entry of a directory that this part of a path names, NULL when there is none. No "." and
+ * "..".
+ */
 struct tree_node *tree_child(struct tree_node *dir, const char *name, size_t length);
 
 void tree_stat(const struct tree_node *n, struct stat *st);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
 /*
  * Users and groups: there is root, and nobody else but nobody.
  */
-#include <errno.h>
+
 #include <grp.h>
 #include <pwd.h>
 #include <stdlib.h>

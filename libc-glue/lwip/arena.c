@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
+#include "libc-glue/lwip/arena.h"
+
 /*
  * The memory of packets: pages, and blocks of equal size within a page. Read arena.h first.
  *
- * What is asked for most is the same few sizes over and over (a header, an ACK, a short answer, a full frame), and runs of
- * pages for bulk data. A block is found by the lowest set bit of its page's map, so both ways are a few instructions;
- * a page with no block left in use goes back. All book-keeping lies in a table outside of the arena: a device that could write to
- * the arena would find nothing there to lead us astray but the packets themselves.
+ * What is asked for most is the same few sizes over and over (a header, an ACK, a short answer, a
+ * full frame), and runs of pages for bulk data. A block is found by the lowest set bit of its
+ * page's map, so both ways are a few instructions; a page with no block left in use goes back. All
+ * book-keeping lies in a table outside of the arena: a device that could write to the arena would
+ * find nothing there to lead us astray but the packets themselves.
  */
-#include "libc-glue/lwip/arena.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -191,7 +193,10 @@ static void give_block(uint32_t i, size_t offset)
 	if (!p->map)
 		link_page(i);
 	p->map |= bit;
-	/* The last page of a class stays, so that one block taken and given over and over does not move pages. */
+	/*
+	 * The last page of a class stays, so that one block taken and given over and over does not move
+	 * pages.
+	 */
 	if (p->map == full_map(p->class) && (p->next != NONE || p->prev != NONE)) {
 		unlink_page(i);
 		give_pages(i, 1);

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdint.h>
+
 /*
  * The Internet checksum (RFC 1071), for what no device sums: lwIP's LWIP_CHKSUM.
  *
- * The sum of 16-bit words in one's complement does not care about the width that it is added in, so eight bytes go at a time
- * and the carries are folded at the end. (__builtin_memcpy: libc-glue is compiled freestanding, where memcpy() is a call.) Byte order does not matter either, as long as the result is stored as it is.
+ * The sum of 16-bit words in one's complement does not care about the width that it is added in, so
+ * eight bytes go at a time and the carries are folded at the end. (__builtin_memcpy: libc-glue is
+ * compiled freestanding, where memcpy() is a call.) Byte order does not matter either, as long as
+ * the result is stored as it is.
  */
-#include <stdint.h>
 
 #include "lwip/opt.h"
 
@@ -39,7 +42,10 @@ static uint16_t load2(const uint8_t *p)
 	return v;
 }
 
-/* Folded, not inverted, ready to be stored as it lies. lwIP adds up the parts of a chain itself and minds odd lengths. */
+/*
+ * Folded, not inverted, ready to be stored as it lies. lwIP adds up the parts of a chain itself and
+ * minds odd lengths.
+ */
 uint16_t chksum_sum(const void *data, int len)
 {
 	const uint8_t *p = data;

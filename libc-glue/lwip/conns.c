@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
+#include "libc-glue/lwip/conns.h"
+
 /*
  * Where TCP connections are found: a hash table over lwIP's lists. Read conns.h first.
  *
- * lwIP keeps all connections in one list and all in TIME-WAIT in another, and walks them for every segment: with 10,000
- * connections most of the time goes there. Its code is not ours to change, but the heads of the lists are global variables: so the
- * PCBs lie in buckets by remote address and ports, and before a segment goes in, its bucket's two lists are "mounted" as lwIP's.
- * Whatever lwIP then does (find, move to the front, take out, put in TIME-WAIT, add what a SYN makes) stays in that bucket, since all
- * of it is about connections with the same ends. For its timers, which visit everybody, the lists are gathered into one.
+ * lwIP keeps all connections in one list and all in TIME-WAIT in another, and walks them for every
+ * segment: with 10,000 connections most of the time goes there. Its code is not ours to change, but
+ * the heads of the lists are global variables: so the PCBs lie in buckets by remote address and
+ * ports, and before a segment goes in, its bucket's two lists are "mounted" as lwIP's. Whatever
+ * lwIP then does (find, move to the front, take out, put in TIME-WAIT, add what a SYN makes) stays
+ * in that bucket, since all of it is about connections with the same ends. For its timers, which
+ * visit everybody, the lists are gathered into one.
  *
  * Callbacks run while a bucket is mounted: they must not call anything that mounts.
  */
-#include "libc-glue/lwip/conns.h"
 
 #include <string.h>
 
@@ -85,7 +88,10 @@ static void empty_into(struct tcp_pcb **from, struct tcp_pcb **to)
 	}
 }
 
-/* It owes an ACK or a FIN, which the fast timer sends: lwIP delays the one, and the other waits for memory. */
+/*
+ * It owes an ACK or a FIN, which the fast timer sends: lwIP delays the one, and the other waits for
+ * memory.
+ */
 static bool owes(const struct tcp_pcb *pcb)
 {
 	return pcb->flags & (TF_ACK_DELAY | TF_ACK_NOW | TF_CLOSEPEND);
@@ -100,7 +106,10 @@ static void touch(struct bucket *b)
 	touched = b;
 }
 
-/* Each PCB of lwIP's lists back to its bucket. Who still owes something after the fast timer is looked at by the next one. */
+/*
+ * Each PCB of lwIP's lists back to its bucket. Who still owes something after the fast timer is
+ * looked at by the next one.
+ */
 static void scatter(void)
 {
 	struct tcp_pcb *pcb;
@@ -177,7 +186,10 @@ void conns_touch_mounted(void)
 
 /* ---- Segments that come in ---- */
 
-/* The peer of a connection in TIME-WAIT opens it anew (RFC 9293 3.6.1: it may, with a sequence number above the old ones). lwIP would send a reset. */
+/*
+ * The peer of a connection in TIME-WAIT opens it anew (RFC 9293 3.6.1: it may, with a sequence
+ * number above the old ones). lwIP would send a reset.
+ */
 static void reopen(const struct tcp_hdr *hdr)
 {
 	u32_t seq = lwip_ntohl(hdr->seqno);
@@ -192,7 +204,10 @@ static void reopen(const struct tcp_hdr *hdr)
 	}
 }
 
-/* lwIP reads the length of an option even where the kind was the last byte: one byte past the header, and perhaps past the buffer. */
+/*
+ * lwIP reads the length of an option even where the kind was the last byte: one byte past the
+ * header, and perhaps past the buffer.
+ */
 static bool options_end(const struct pbuf *p, const struct tcp_hdr *hdr)
 {
 	const uint8_t *o = (const uint8_t *)(hdr + 1);
@@ -233,7 +248,10 @@ void conns_input(struct pbuf *p, struct netif *in)
 	if (tcp_tw_pcbs && (TCPH_FLAGS(hdr) & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN)
 		reopen(hdr);
 	tcp_input(p, in);
-	/* lwIP moves the connection that it found to the front. Should it be gone, then this is a neighbour, which does no harm. */
+	/*
+	 * lwIP moves the connection that it found to the front. Should it be gone, then this is a
+	 * neighbour, which does no harm.
+	 */
 	pcb = tcp_active_pcbs;
 	if (!pcb)
 		return;
@@ -242,7 +260,10 @@ void conns_input(struct pbuf *p, struct netif *in)
 	segs_after_input(pcb);
 }
 
-/* Data that came out of order is held for a connection as long as there is memory: it is the first thing that can be done without. */
+/*
+ * Data that came out of order is held for a connection as long as there is memory: it is the first
+ * thing that can be done without.
+ */
 u32_t conns_ooseq_bytes(void)
 {
 	size_t room = arena_unused();
@@ -306,7 +327,10 @@ void conns_fast(void)
 	tcp_fasttmr();
 }
 
-/* Closed by the program, and the peer takes nothing any more but keeps answering: lwIP would wait for it for ever. */
+/*
+ * Closed by the program, and the peer takes nothing any more but keeps answering: lwIP would wait
+ * for it for ever.
+ */
 static bool is_stuck(const struct tcp_pcb *pcb)
 {
 	uint32_t limit = STUCK_S * 1000u / TCP_SLOW_INTERVAL;
@@ -331,7 +355,10 @@ static void look_after_active(void)
 	}
 }
 
-/* TIME-WAIT lasts 60 s, or less when too many wait: each costs a PCB, and the oldest are the least needed. */
+/*
+ * TIME-WAIT lasts 60 s, or less when too many wait: each costs a PCB, and the oldest are the least
+ * needed.
+ */
 static void look_after_waiting(void)
 {
 	struct tcp_pcb **link = &tcp_tw_pcbs, *pcb;

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef LWIPOPTS_H
+#define LWIPOPTS_H
+
 /*
  * How lwIP is configured. Included by its lwip/opt.h.
  *
- * lwIP is used as a library of protocols (NO_SYS): threads switch only where they block, and lwIP never blocks, so it needs neither a
- * thread nor a lock nor a mailbox of its own. Its sockets, timers and pools are left out: sock.c stands directly on the raw
- * callbacks, stack.c drives the timers, pool.c and arena.c hold the memory. Read docs/architecture.md for the path of a packet.
+ * lwIP is used as a library of protocols (NO_SYS): threads switch only where they block, and lwIP
+ * never blocks, so it needs neither a thread nor a lock nor a mailbox of its own. Its sockets,
+ * timers and pools are left out: sock.c stands directly on the raw callbacks, stack.c drives the
+ * timers, pool.c and arena.c hold the memory. Read docs/architecture.md for the path of a packet.
  */
-#ifndef LWIPOPTS_H
-#define LWIPOPTS_H
 
 #define NO_SYS 1
 #define SYS_LIGHTWEIGHT_PROT 0
@@ -18,7 +20,10 @@
 #define LWIP_PROVIDE_ERRNO 0
 #define LWIP_HOOK_FILENAME "libc-glue/lwip/hooks.h"
 
-/* Asserts are for finding our mistakes. In an image for use they are off: a peer that found a way to trip one could end the machine. */
+/*
+ * Asserts are for finding our mistakes. In an image for use they are off: a peer that found a way
+ * to trip one could end the machine.
+ */
 #ifndef DEBUG
 #define LWIP_NOASSERT 1
 #endif
@@ -37,12 +42,17 @@
 #define IP_REASS_MAX_PBUFS 64
 #define MEMP_NUM_REASSDATA 16
 
-/* A TCP segment that the device will cut: the flag says so, gso_size is the payload of each piece. In the first pbuf of its chain. See segs.c. */
+/*
+ * A TCP segment that the device will cut: the flag says so, gso_size is the payload of each piece.
+ * In the first pbuf of its chain. See segs.c.
+ */
 #define PBUF_FLAG_GSO 0x40u /* lwIP uses those up to 0x20 */
 #define LWIP_PBUF_CUSTOM_DATA u16_t gso_size;
 #define LWIP_SUPPORT_CUSTOM_PBUF 1
 
-/* ---- checksums: each netif says what its device does; netdev.c changes that for every packet ---- */
+/*
+ * ---- checksums: each netif says what its device does; netdev.c changes that for every packet ----
+ */
 
 #define LWIP_CHECKSUM_CTRL_PER_NETIF 1
 #define CHECKSUM_GEN_IP_INLINE 1
@@ -68,7 +78,10 @@
 #define LWIP_TCP_KEEPALIVE 1
 #define TCP_LISTEN_BACKLOG 1
 #define SO_REUSE 1
-/* Delayed ACKs after at most 100 ms; retransmission after 400 to 600 ms at the least, since lwIP's estimate is 3 slow ticks or more. */
+/*
+ * Delayed ACKs after at most 100 ms; retransmission after 400 to 600 ms at the least, since lwIP's
+ * estimate is 3 slow ticks or more.
+ */
 #define TCP_TMR_INTERVAL 100
 #define TCP_MSL 30000u
 #define LWIP_HOOK_TCP_ISN stack_isn

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "libc-glue/lwip/netconf.h"
+
 /*
  * The addresses of interfaces: by DHCP and IPv6 autoconfiguration, or from the command line.
  *
@@ -7,10 +9,10 @@
  *   ip=off
  *   ip6=auto | off | fd00::2/64,gw=fe80::1,dns=fd00::1
  *
- * ip and ip6 speak of nic0, ip1 and ip61 of nic1, and so on (ip0 and ip60 are nic0's as well). Nobody waits for an address here: a server binds to
- * any address at once; who connects waits in stack_wait_route().
+ * ip and ip6 speak of nic0, ip1 and ip61 of nic1, and so on (ip0 and ip60 are nic0's as well).
+ * Nobody waits for an address here: a server binds to any address at once; who connects waits in
+ * stack_wait_route().
  */
-#include "libc-glue/lwip/netconf.h"
 
 #include <stdlib.h>
 #include <string.h>

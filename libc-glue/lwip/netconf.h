@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef LWIP_GLUE_NETCONF_H
+#define LWIP_GLUE_NETCONF_H
+
 /*
  * The addresses of interfaces: by DHCP and IPv6 autoconfiguration, or from the command line.
  */
-#ifndef LWIP_GLUE_NETCONF_H
-#define LWIP_GLUE_NETCONF_H
 
 #include <stdint.h>
 

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: MIT */
+#include "libc-glue/lwip/netdev.h"
+
 /*
  * The network interfaces of nic.h as lwIP's netifs. Read netdev.h and core/nic.h first.
  *
- * Nothing is copied here. A received buffer becomes a pbuf where it lies and goes back to the device when its last byte was read by the
- * program; a frame is sent from where lwIP built it, and the pbuf is kept by a reference until the device is done. (lwIP asks for
- * that reference before it touches a segment again, so a retransmission cannot change a frame under the device.) The exception: when more than
- * half of the device's buffers are lent to slow readers, frames are copied and given back at once.
+ * Nothing is copied here. A received buffer becomes a pbuf where it lies and goes back to the
+ * device when its last byte was read by the program; a frame is sent from where lwIP built it, and
+ * the pbuf is kept by a reference until the device is done. (lwIP asks for that reference before it
+ * touches a segment again, so a retransmission cannot change a frame under the device.) The
+ * exception: when more than half of the device's buffers are lent to slow readers, frames are
+ * copied and given back at once.
  *
- * Checksums: lwIP knows flags per netif, devices tell per frame. Input is synchronous, so the netif's flags are set for each frame
- * just before it goes in: what the device has not verified, lwIP does.
+ * Checksums: lwIP knows flags per netif, devices tell per frame. Input is synchronous, so the
+ * netif's flags are set for each frame just before it goes in: what the device has not verified,
+ * lwIP does.
  */
-#include "libc-glue/lwip/netdev.h"
 
 #include <string.h>
 
@@ -78,7 +82,10 @@ static struct pbuf *wrap(struct netdev *d, const struct nic_buf *v, size_t skip)
 	return pbuf_alloced_custom(PBUF_RAW, len, PBUF_REF, &b->custom, v->data + skip, len);
 }
 
-/* The frame in place, as a chain that begins behind the Ethernet header. Every buffer is either in it or given back. */
+/*
+ * The frame in place, as a chain that begins behind the Ethernet header. Every buffer is either in
+ * it or given back.
+ */
 static struct pbuf *lend(struct netdev *d, const struct nic_buf *v, unsigned n)
 {
 	struct pbuf *first = NULL;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef LWIP_GLUE_NETDEV_H
+#define LWIP_GLUE_NETDEV_H
+
 /*
  * The network interfaces of nic.h as lwIP's netifs.
  */
-#ifndef LWIP_GLUE_NETDEV_H
-#define LWIP_GLUE_NETDEV_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -29,7 +30,10 @@ struct netdev {
 	struct pbuf *queue[NETDEV_WAITING];
 };
 
-/* Opens interface n, shares the arena with it and makes it known to lwIP, without an address. Returns 0 or as nic_open(). */
+/*
+ * Opens interface n, shares the arena with it and makes it known to lwIP, without an address.
+ * Returns 0 or as nic_open().
+ */
 int netdev_open(unsigned n);
 
 /* Interface n, NULL past the last. */
@@ -43,9 +47,9 @@ bool netdev_arm(void);
 void netdev_look(void);
 
 /*
- * Rings the doorbells for the frames that were queued, at the end of a socket call. Where a server is in the middle of a batch of ready sockets
- * (poll_handed) this is left to the last of them: one doorbell does for all the answers. netdev_sent() says besides that one of
- * them has been given.
+ * Rings the doorbells for the frames that were queued, at the end of a socket call. Where a server
+ * is in the middle of a batch of ready sockets (poll_handed) this is left to the last of them: one
+ * doorbell does for all the answers. netdev_sent() says besides that one of them has been given.
  */
 void netdev_flush(void);
 void netdev_sent(void);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+#include "libc-glue/lwip/netdev_tx.h"
+
 /*
  * Sending: pbuf chains as fragments of nic.h, in place. Read netdev.c first.
  *
- * The device fills in transport checksums and cuts long segments; it finds what it needs in struct nic_offload and in the sum of the
- * pseudo-header, which stands in the checksum's place (virtio 1.2 5.1.6.2; xen/io/netif.h). For TCP in pieces that sum covers the whole
- * length: whoever cuts corrects it for each piece.
+ * The device fills in transport checksums and cuts long segments; it finds what it needs in struct
+ * nic_offload and in the sum of the pseudo-header, which stands in the checksum's place (virtio 1.2
+ * 5.1.6.2; xen/io/netif.h). For TCP in pieces that sum covers the whole length: whoever cuts
+ * corrects it for each piece.
  */
-#include "libc-glue/lwip/netdev_tx.h"
 
 #include <string.h>
 
@@ -30,7 +32,10 @@ struct layout {
 	bool ip6;
 };
 
-/* Returns false for what has no transport checksum to fill in: other protocols, fragments, headers that are not in the first pbuf. */
+/*
+ * Returns false for what has no transport checksum to fill in: other protocols, fragments, headers
+ * that are not in the first pbuf.
+ */
 static bool find_transport(const struct pbuf *p, struct layout *at)
 {
 	const struct eth_hdr *eth = p->payload;
@@ -125,7 +130,10 @@ static int lend(struct netdev *d, struct pbuf *p)
 	return rc;
 }
 
-/* The ring is full: p waits here. That is lwIP's to know only when this queue is full as well: it then tries again by its timers. */
+/*
+ * The ring is full: p waits here. That is lwIP's to know only when this queue is full as well: it
+ * then tries again by its timers.
+ */
 static err_t wait(struct netdev *d, struct pbuf *p)
 {
 	if (d->waiting == NETDEV_WAITING) {
@@ -187,8 +195,9 @@ err_t netdev_tx_output(struct netif *netif, struct pbuf *p)
 }
 
 /*
- * What lwIP's ARP found for the last destination is remembered here, until an ARP packet arrives or netdev_look() forgets it
- * (every second: ARP wants to see some traffic, so that it asks again before an entry gets old).
+ * What lwIP's ARP found for the last destination is remembered here, until an ARP packet arrives or
+ * netdev_look() forgets it (every second: ARP wants to see some traffic, so that it asks again
+ * before an entry gets old).
  */
 err_t netdev_tx_ip4(struct netif *netif, struct pbuf *p, const ip4_addr_t *dest)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef LWIP_GLUE_NETDEV_TX_H
+#define LWIP_GLUE_NETDEV_TX_H
+
 /*
  * The sending half of netdev.c.
  */
-#ifndef LWIP_GLUE_NETDEV_TX_H
-#define LWIP_GLUE_NETDEV_TX_H
 
 #include "libc-glue/lwip/netdev.h"
 

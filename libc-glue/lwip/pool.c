@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Pools of objects of one size, in slabs of one page. Stands in the place of lwIP's memp.c. Read pool.h first.
- *
- * lwIP's pools are arrays of a fixed number, or its heap, which here is the arena that devices see. A
- * connection's state is neither: it comes from pages of its own, so 10 connections cost 10 PCBs and 100,000 cost 100,000, and
- * when they end the pages go back. The head of a slab is found from any object by rounding its address down.
- */
 #include "libc-glue/lwip/pool.h"
+
+/*
+ * Pools of objects of one size, in slabs of one page. Stands in the place of lwIP's memp.c. Read
+ * pool.h first.
+ *
+ * lwIP's pools are arrays of a fixed number, or its heap, which here is the arena that devices see.
+ * A connection's state is neither: it comes from pages of its own, so 10 connections cost 10 PCBs
+ * and 100,000 cost 100,000, and when they end the pages go back. The head of a slab is found from
+ * any object by rounding its address down.
+ */
 
 #include "core/core.h"
 #include "lwip/dns.h"
@@ -87,7 +90,10 @@ void pool_give(struct pool *pool, void *object)
 	pool->used--;
 	if (s->free++ == 0)
 		list_append(&pool->partial, &s->node);
-	/* The last slab with room stays, so that an object taken and given over and over does not move pages. */
+	/*
+	 * The last slab with room stays, so that an object taken and given over and over does not move
+	 * pages.
+	 */
 	if (s->free == per_slab(pool) && (s->node.next != &pool->partial || s->node.prev != &pool->partial)) {
 		list_remove(&s->node);
 		pool->slabs--;

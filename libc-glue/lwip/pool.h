@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef LWIP_GLUE_POOL_H
+#define LWIP_GLUE_POOL_H
+
 /*
  * Pools of objects of one size: lwIP's memp, and ours for sockets and the like.
  */
-#ifndef LWIP_GLUE_POOL_H
-#define LWIP_GLUE_POOL_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * /proc/net/dev, in Linux's format, and /proc/net/lwip: `name value` lines of what the stack holds and has counted.
- *
- * Whoever wants to know that nothing leaks reads the second before and after: everything named used is back where it was when all connections
- * are closed and TIME-WAIT is over.
- */
 #include "libc-glue/lwip/procnet.h"
+
+/*
+ * /proc/net/dev, in Linux's format, and /proc/net/lwip: `name value` lines of what the stack holds
+ * and has counted.
+ *
+ * Whoever wants to know that nothing leaks reads the second before and after: everything named used
+ * is back where it was when all connections are closed and TIME-WAIT is over.
+ */
 
 #include "libc-glue/glue.h"
 #include "libc-glue/lwip/arena.h"

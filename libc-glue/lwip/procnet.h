@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef LWIP_GLUE_PROCNET_H
+#define LWIP_GLUE_PROCNET_H
+
 /*
  * /proc/net/dev and /proc/net/lwip.
  */
-#ifndef LWIP_GLUE_PROCNET_H
-#define LWIP_GLUE_PROCNET_H
 
 void procnet_start(void);
 

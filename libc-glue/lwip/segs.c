@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#include "libc-glue/lwip/segs.h"
+
 /*
  * TCP segments longer than the MSS, for devices that cut them (TSO). Read segs.h first.
  *
- * lwIP spends some 1,000 instructions on a segment, whatever its length; so the way to send fast is to send long ones and to let
- * the device cut them. lwIP itself knows nothing of that, but it is happy to carry a segment of any length up to 64 KiB: here such segments are made
- * and put on pcb->unsent in the place of tcp_write(). Three things it cannot do with them are done here:
+ * lwIP spends some 1,000 instructions on a segment, whatever its length; so the way to send fast is
+ * to send long ones and to let the device cut them. lwIP itself knows nothing of that, but it is
+ * happy to carry a segment of any length up to 64 KiB: here such segments are made and put on
+ * pcb->unsent in the place of tcp_write(). Three things it cannot do with them are done here:
  *
  *   - a segment that does not fit in the window as a whole is sent in part: segs_output() splits the first unsent one at
  *     a multiple of the MSS (lwIP would wait for the window to open that far, and after a timeout for ever);
@@ -12,9 +15,9 @@
  *     one MSS, so that a fast retransmission repeats one packet and not 45;
  *   - above the MTU, IP would fragment it: segs_frag4() stands before ip4_frag() and lets it pass (hooks.h).
  *
- * A segment is a header pbuf, which says how the device shall cut, and a pbuf that refers to a chunk. Splitting copies nothing.
+ * A segment is a header pbuf, which says how the device shall cut, and a pbuf that refers to a
+ * chunk. Splitting copies nothing.
  */
-#include "libc-glue/lwip/segs.h"
 
 #include "core/list.h"
 #include "libc-glue/lwip/arena.h"
@@ -95,7 +98,10 @@ static u8_t option_flags(const struct tcp_pcb *pcb)
 	return pcb->flags & TF_TIMESTAMP ? TF_SEG_OPTS_TS : 0;
 }
 
-/* Payload of a packet on the wire. As tcp_write(): at most half of the largest window that the peer ever had (its reasons: RFC 9293 3.8.6.2.1). */
+/*
+ * Payload of a packet on the wire. As tcp_write(): at most half of the largest window that the peer
+ * ever had (its reasons: RFC 9293 3.8.6.2.1).
+ */
 static u16_t wire_len(const struct tcp_pcb *pcb)
 {
 	u16_t options = LWIP_TCP_OPT_LENGTH(option_flags(pcb));
@@ -188,13 +194,19 @@ bool segs_tail_is_long(const struct tcp_pcb *pcb)
 
 /* ---- Splitting ---- */
 
-/* The device still reads it: then neither header nor lengths may change. As tcp_output_segment_busy(). */
+/*
+ * The device still reads it: then neither header nor lengths may change. As
+ * tcp_output_segment_busy().
+ */
 static bool is_busy(const struct tcp_seg *seg)
 {
 	return seg->p->ref != 1;
 }
 
-/* Makes two of seg, the first with n bytes. Returns false, and changes nothing, where that cannot be. */
+/*
+ * Makes two of seg, the first with n bytes. Returns false, and changes nothing, where that cannot
+ * be.
+ */
 static bool split(struct tcp_pcb *pcb, struct tcp_seg *seg, u16_t n)
 {
 	struct piece *piece = piece_of(seg);
@@ -246,10 +258,16 @@ static void fit(struct tcp_pcb *pcb)
 	if (flying >= window || flying + seg->len <= window)
 		return;
 	room = window - flying;
-	/* While there are packets whose ACKs will open the window further, little ones are not worth it: the device likes them long. */
+	/*
+	 * While there are packets whose ACKs will open the window further, little ones are not worth
+	 * it: the device likes them long.
+	 */
 	if (flying > 0 && (room < wire || room < window / 4))
 		return;
-	/* Less than one packet's worth, and nothing on its way: lwIP's persist timer takes it from here, from a segment that it can handle. */
+	/*
+	 * Less than one packet's worth, and nothing on its way: lwIP's persist timer takes it from
+	 * here, from a segment that it can handle.
+	 */
 	split(pcb, seg, (u16_t)(room < wire ? wire : room - room % wire));
 }
 
@@ -286,7 +304,10 @@ void segs_after_input(struct tcp_pcb *pcb)
 		segs_output(pcb);
 }
 
-/* After a timeout everything is unsent again and the window is one MSS. The route may have changed too, to a device that does not cut. */
+/*
+ * After a timeout everything is unsent again and the window is one MSS. The route may have changed
+ * too, to a device that does not cut.
+ */
 void segs_after_timer(struct tcp_pcb *pcb)
 {
 	if (!is_long(pcb, pcb->unsent))
@@ -298,7 +319,10 @@ void segs_after_timer(struct tcp_pcb *pcb)
 
 /* ---- Packets above the MTU ---- */
 
-/* The device sums up whole packets only: what is going to be fragmented is summed here. p begins with its IP header of hlen bytes. */
+/*
+ * The device sums up whole packets only: what is going to be fragmented is summed here. p begins
+ * with its IP header of hlen bytes.
+ */
 static void sum(struct pbuf *p, u16_t hlen, u8_t proto, const ip_addr_t *src, const ip_addr_t *dst)
 {
 	u16_t offset = proto == IP_PROTO_UDP ? offsetof(struct udp_hdr, chksum) : offsetof(struct tcp_hdr, chksum);
@@ -312,7 +336,10 @@ static void sum(struct pbuf *p, u16_t hlen, u8_t proto, const ip_addr_t *src, co
 	pbuf_add_header(p, hlen);
 }
 
-/* A segment of segs_queue() that the device cuts, in pieces that fit the path. hlen: of the IP header. */
+/*
+ * A segment of segs_queue() that the device cuts, in pieces that fit the path. hlen: of the IP
+ * header.
+ */
 static bool will_be_cut(struct pbuf *p, struct netif *netif, u16_t hlen, u16_t mtu)
 {
 	const struct tcp_hdr *tcp = (const struct tcp_hdr *)(const void *)((char *)p->payload + hlen);

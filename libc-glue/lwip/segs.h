@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef LWIP_GLUE_SEGS_H
+#define LWIP_GLUE_SEGS_H
+
 /*
  * TCP segments longer than the MSS, for devices that cut them (TSO).
  */
-#ifndef LWIP_GLUE_SEGS_H
-#define LWIP_GLUE_SEGS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,12 +22,15 @@ struct segs_chunk {
 
 /* Room for len (1 to SEGS_CHUNK_MAX) bytes, with one reference. NULL when the arena is full. */
 struct segs_chunk *segs_chunk(size_t len);
+
+/* Gives a reference back; the last one frees it. Segments that wait for an ACK have one each. */
 void segs_chunk_put(struct segs_chunk *chunk);
 
 /*
- * Queues len bytes of chunk for sending, as tcp_write() would, in segments as long as device and windows allow, without a copy.
- * The bytes become part of the stream: chunk must not change any more. push: nothing more follows soon. Returns how many were queued: less than len
- * when memory ran out. The caller has looked at pcb->snd_buf, and calls segs_output() afterwards.
+ * Queues len bytes of chunk for sending, as tcp_write() would, in segments as long as device and
+ * windows allow, without a copy. The bytes become part of the stream: chunk must not change any
+ * more. push: nothing more follows soon. Returns how many were queued: less than len when memory
+ * ran out. The caller has looked at pcb->snd_buf, and calls segs_output() afterwards.
  */
 size_t segs_queue(struct tcp_pcb *pcb, struct segs_chunk *chunk, size_t len, bool push);
 

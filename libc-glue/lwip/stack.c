@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The TCP/IP stack as a whole: start, time, addresses. Read stack.h first, then netdev.c for the way of a packet.
- *
- * There is no thread in here. Frames come in by the poller, timers by the core's, and both run in whichever thread is idle or
- * breathes; socket calls enter lwIP directly. lwIP needs no lock, since none of that switches threads.
- */
 #include "libc-glue/lwip/stack.h"
+
+/*
+ * The TCP/IP stack as a whole: start, time, addresses. Read stack.h first, then netdev.c for the
+ * way of a packet.
+ *
+ * There is no thread in here. Frames come in by the poller, timers by the core's, and both run in
+ * whichever thread is idle or breathes; socket calls enter lwIP directly. lwIP needs no lock, since
+ * none of that switches threads.
+ */
 
 #include "core/err.h"
 #include "core/plat.h"
@@ -133,7 +136,10 @@ static void half_second_tick(struct timer *t)
 	dhcp_fine_tmr();
 	if (whole)
 		every_second();
-	/* After a long stop (a suspended guest) time goes on from now: the ticks that were missed would come all at once. */
+	/*
+	 * After a long stop (a suspended guest) time goes on from now: the ticks that were missed would
+	 * come all at once.
+	 */
 	timer_set(t, t->when + HALF_SECOND > plat_now() ? t->when + HALF_SECOND : plat_now() + HALF_SECOND, half_second_tick);
 	netdev_flush();
 }
@@ -145,7 +151,10 @@ void stack_address_changed(void)
 	waitq_wake(&address_wait, UINT32_MAX);
 }
 
-/* lwIP falls back to the default interface, and finds out only when it sends that there is no gateway. */
+/*
+ * lwIP falls back to the default interface, and finds out only when it sends that there is no
+ * gateway.
+ */
 static bool reaches4(const struct netif *netif, const ip4_addr_t *dest)
 {
 	return !netif->linkoutput || !ip4_addr_isany_val(*netif_ip4_gw(netif)) ||

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef LWIP_GLUE_STACK_H
+#define LWIP_GLUE_STACK_H
+
 /*
  * The TCP/IP stack as a whole: start, time, addresses.
  */
-#ifndef LWIP_GLUE_STACK_H
-#define LWIP_GLUE_STACK_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,8 +19,8 @@ bool stack_is_up(void);
 uint32_t stack_ms(void);
 
 /*
- * Blocks until a packet could be sent to dest, or until it makes no sense to wait any longer: no interface is still asking
- * for its address. Returns whether there is a route.
+ * Blocks until a packet could be sent to dest, or until it makes no sense to wait any longer: no
+ * interface is still asking for its address. Returns whether there is a route.
  */
 bool stack_wait_route(const ip_addr_t *dest);
 

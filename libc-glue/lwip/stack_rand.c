@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: MIT */
+#include <string.h>
+
 /*
  * Random numbers for the stack, and TCP's initial sequence numbers (RFC 6528).
  *
- * A sequence number is a clock plus a keyed hash of the connection's ends: who sees those of his own connections learns nothing about
- * others, and a new connection between the same ends still starts above the old one. The hash is SipHash-2-4.
+ * A sequence number is a clock plus a keyed hash of the connection's ends: who sees those of his
+ * own connections learns nothing about others, and a new connection between the same ends still
+ * starts above the old one. The hash is SipHash-2-4.
  */
-#include <string.h>
 
 #include "core/core.h"
 #include "core/plat.h"
 #include "libc-glue/lwip/hooks.h"
 
-/* Without entropy the machine still answers its network, and says so: a DHCP request cannot wait for it. */
+/*
+ * Without entropy the machine still answers its network, and says so: a DHCP request cannot wait
+ * for it.
+ */
 static void weak_random(void *buf, size_t len)
 {
 	static uint64_t state;

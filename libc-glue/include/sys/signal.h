@@ -191,7 +191,7 @@ int sigpending(sigset_t *set);
 
 /*
  * Blocks with this mask until a handler has run, delivering what is pending. Always -1 with EINTR;
- * for the first thread, as others are not interrupted.
+ * for the first thread alone: no other is interrupted.
  */
 int sigsuspend(const sigset_t *mask);
 

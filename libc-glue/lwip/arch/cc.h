@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef ARCH_CC_H
+#define ARCH_CC_H
+
 /*
  * What lwIP must know of compiler and machine. Included by its lwip/arch.h before anything else.
  *
- * It runs under every TCP frame, so byte swaps are builtins; and lwIP never prints: what is worth a line is said by ours.
+ * It runs under every TCP frame, so byte swaps are builtins; and lwIP never prints: what is worth a
+ * line is said by ours.
  */
-#ifndef ARCH_CC_H
-#define ARCH_CC_H
 
 #include <errno.h>
 #include <stddef.h>
