@@ -72,6 +72,7 @@ struct setting {
 	unsigned len;
 };
 
+/* Each dns= takes the next of lwIP's places, and goes round when they are full. */
 static bool parse_part(char *part, struct setting *s)
 {
 	ip_addr_t dns;
@@ -87,6 +88,7 @@ static bool parse_part(char *part, struct setting *s)
 	return parse_prefix(part, &s->addr, &s->len);
 }
 
+/* text is taken apart in place. An address must be there; the rest may lack. */
 static bool parse(char *text, struct setting *s)
 {
 	char *next;
@@ -115,6 +117,7 @@ static bool get_option(const char *name, unsigned n, char *value)
 
 /* ---- One line for each address ---- */
 
+/* For people, and for tests that wait for the line. */
 static void tell4(const struct netdev *d)
 {
 	const ip4_addr_t *addr = netif_ip4_addr(&d->netif);
@@ -156,6 +159,10 @@ static void changed(struct netif *netif)
 
 /* ---- Start ---- */
 
+/*
+ * A mistake on the command line leaves the interface without IPv4, and says so: to guess would be
+ * worse.
+ */
 static void start4(struct netdev *d)
 {
 	char value[VALUE_MAX], text[VALUE_MAX];
@@ -178,6 +185,10 @@ static void start4(struct netdev *d)
 	netif_set_addr(&d->netif, ip_2_ip4(&s.addr), &mask, ip_2_ip4(&s.gw));
 }
 
+/*
+ * The link-local address comes first in any case (RFC 4291 2.8). A router's is taken as it is: the
+ * prefix's length can only be 64 or 128, as lwIP has no table of prefixes.
+ */
 static void start6(struct netdev *d)
 {
 	char value[VALUE_MAX], text[VALUE_MAX];
@@ -204,6 +215,7 @@ static void start6(struct netdev *d)
 	}
 }
 
+/* The first interface is the default route's. */
 void netconf_start(void)
 {
 	struct netdev *d;
@@ -220,6 +232,7 @@ void netconf_start(void)
 
 /* ---- Afterwards ---- */
 
+/* DHCP is under way and has brought nothing yet. */
 static bool is_asking(const struct netdev *d)
 {
 	const struct dhcp *dhcp = netif_dhcp_data(&d->netif);
@@ -227,6 +240,7 @@ static bool is_asking(const struct netdev *d)
 	return dhcp && dhcp->state != DHCP_STATE_OFF && !dhcp_supplied_address(&d->netif);
 }
 
+/* Said once for each interface; lwIP goes on asking. */
 void netconf_tick(void)
 {
 	struct netdev *d;

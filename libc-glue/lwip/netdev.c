@@ -69,6 +69,7 @@ static void rxbuf_free(struct pbuf *p)
 
 /* ---- Receiving ---- */
 
+/* One buffer as a pbuf without a copy. It is the device's again when lwIP has freed the pbuf. */
 static struct pbuf *wrap(struct netdev *d, const struct nic_buf *v, size_t skip)
 {
 	struct rxbuf *b = pool_take(&rxbufs);
@@ -127,6 +128,10 @@ static struct pbuf *copy(struct netdev *d, const struct nic_buf *v, unsigned n, 
 	return p;
 }
 
+/*
+ * Slow readers hold more than half of the ring: the rest must not go the same way, or nothing comes
+ * in any more.
+ */
 static bool is_crowded(const struct netdev *d)
 {
 	unsigned lent, total;
@@ -158,6 +163,11 @@ static bool is_long_enough(u16_t type, const struct pbuf *p)
 	}
 }
 
+/*
+ * The flag is the interface's, but set for each packet: lwIP has no place for it in a pbuf. What
+ * the device has summed is not summed again; a partial sum comes from this machine's own host and
+ * never was on a wire.
+ */
 static void input(struct netdev *d, const struct eth_hdr *eth, struct pbuf *p, const struct nic_offload *off)
 {
 	struct netif *netif = &d->netif;
@@ -204,6 +214,9 @@ static void receive(struct netdev *d, const struct nic_buf *v, unsigned n)
 		input(d, &eth, p, &v[0].off);
 }
 
+/*
+ * A frame may lie in several buffers, linked by more (nic.h). nic_rx() hands out whole frames only.
+ */
 static bool receive_all(struct netdev *d)
 {
 	struct nic_buf v[BATCH];
@@ -236,6 +249,7 @@ static bool poll_loopback(void)
 	return did;
 }
 
+/* One doorbell for all frames since the last, and for all buffers that went back. */
 static void kick(struct netdev *d)
 {
 	if (!d->unrung && !d->given)
@@ -245,6 +259,7 @@ static void kick(struct netdev *d)
 	nic_kick(d->n);
 }
 
+/* A poll ends every batch: what was held back for poll_handed goes now. */
 bool netdev_poll(void)
 {
 	bool did = poll_loopback();
@@ -272,6 +287,7 @@ bool netdev_arm(void)
 	return false;
 }
 
+/* In a batch of answers up to HELD_MOST frames wait for the last of them. */
 void netdev_flush(void)
 {
 	for (struct netdev *d = devs; d < devs + count; d++)
@@ -288,6 +304,7 @@ void netdev_sent(void)
 
 /* ---- Bringing up ---- */
 
+/* Called by netif_add(). lwIP sums what the device cannot. */
 static err_t init(struct netif *netif)
 {
 	struct netdev *d = netif->state;
@@ -305,6 +322,10 @@ static err_t init(struct netif *netif)
 	return ERR_OK;
 }
 
+/*
+ * The arena is shared before anything can be sent from it. NETDEV_MAX ends the list as a missing
+ * device does.
+ */
 int netdev_open(unsigned n)
 {
 	struct netdev *d = &devs[count];
@@ -326,6 +347,7 @@ int netdev_open(unsigned n)
 	return 0;
 }
 
+/* d->hop is forgotten, so that a neighbour that moved is asked for again after a second at most. */
 void netdev_look(void)
 {
 	for (struct netdev *d = devs; d < devs + count; d++) {

@@ -159,6 +159,10 @@ static struct tcp_seg **tail_of(struct tcp_pcb *pcb)
 	return link;
 }
 
+/*
+ * What tcp_write() keeps account of must be kept here too: snd_lbb, snd_buf, snd_queuelen (two
+ * pbufs for each segment), unsent_oversize.
+ */
 size_t segs_queue(struct tcp_pcb *pcb, struct segs_chunk *chunk, size_t len, bool push)
 {
 	struct tcp_seg **link = tail_of(pcb);
@@ -271,11 +275,13 @@ static void fit(struct tcp_pcb *pcb)
 	split(pcb, seg, (u16_t)(room < wire ? wire : room - room % wire));
 }
 
+/* Longer than what lwIP's own code would have made. */
 static bool is_long(const struct tcp_pcb *pcb, const struct tcp_seg *seg)
 {
 	return seg && seg->len > pcb->mss;
 }
 
+/* At most two rounds: after the second, what is left does not fit or is not long. */
 void segs_output(struct tcp_pcb *pcb)
 {
 	if (is_long(pcb, pcb->unsent))
@@ -296,6 +302,10 @@ static void prepare_loss(struct tcp_pcb *pcb)
 		split(pcb, pcb->unacked, wire_len(pcb));
 }
 
+/*
+ * lwIP retransmits at the third repeated ACK (RFC 5681 3.2): the segment is made short before, one
+ * packet instead of all of it.
+ */
 void segs_after_input(struct tcp_pcb *pcb)
 {
 	if (pcb->dupacks > 0 && pcb->dupacks < 3 && is_long(pcb, pcb->unacked))
