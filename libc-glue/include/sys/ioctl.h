@@ -30,8 +30,8 @@
 #define FIONBIO 0x5421    /* int: 0 blocks */
 
 /*
- * Of disks, /dev/blk0 and so on. BLKFLSBUF and BLKDISCARD block; BLKDISCARD: EINVAL
- * outside the disk or its sectors, EOPNOTSUPP where the disk cannot.
+ * Of disks, /dev/blk0 and so on. BLKFLSBUF and BLKDISCARD block; BLKDISCARD: EINVAL outside the
+ * disk or its sectors, EOPNOTSUPP where the disk cannot, EBADF if it is not open for writing.
  */
 #define BLKGETSIZE 0x1260            /* unsigned long: units of 512 bytes */
 #define BLKFLSBUF 0x1261

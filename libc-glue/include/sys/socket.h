@@ -239,9 +239,10 @@ int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags);
  * send anything.
  *
  * In the first seconds after boot an interface may still be asking for its address: the call then
- * waits for that, O_NONBLOCK or not, as no packet could be sent. ENETUNREACH when it makes no sense
- * to wait. ECONNREFUSED (also for port 0), ETIMEDOUT, EISCONN, EALREADY, EADDRNOTAVAIL (no local
- * port is free), EAFNOSUPPORT, EINVAL, EINTR (the handshake goes on).
+ * waits for that, O_NONBLOCK or not, until 10 s after boot at most, as no packet could be sent.
+ * ENETUNREACH when it makes no sense to wait. ECONNREFUSED (also for port 0), ETIMEDOUT, EISCONN,
+ * EALREADY, EADDRNOTAVAIL (no local port is free), EAFNOSUPPORT, EINVAL, EINTR (the handshake goes
+ * on).
  */
 int connect(int fd, const struct sockaddr *addr, socklen_t len);
 
