@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
+#include "core/x86/bootinfo.h"
+
 /*
  * The few facts of ACPI's static tables that pith needs: where the power button is, how to power
- * off, and where PCI configuration lies in memory (ACPI 6.4 §5.2.5 to §5.2.9; PCI firmware specification, MCFG).
+ * off, and where PCI configuration lies in memory (ACPI 6.4 §5.2.5 to §5.2.9; PCI firmware
+ * specification, MCFG).
  *
- * Tables are input. Each is mapped read-only, its length is checked before and its sum
- * after it is mapped, and one that is odd counts as absent. The interpreted tables (DSDT) are not read: what only they
- * know is known of QEMU's machines (power.c).
+ * Tables are input. Each is mapped read-only, its length is checked before and its sum after it
+ * is mapped, and one that is odd counts as absent. The interpreted tables (DSDT) are not read:
+ * what only they know is known of QEMU's machines (power.c).
  */
-#include "core/x86/bootinfo.h"
+
 #include "kvm/kvm.h"
 
 #define TABLE_MAX 65536u
@@ -42,9 +45,11 @@ struct header {
 
 #define MCFG_ENTRY 44u /* the first: base, segment, first bus, last bus */
 
+/* All zeroes where there is nothing, or nothing that we understand. */
 static struct acpi acpi;
 static bool tried;
 
+/* Every table's bytes add up to 0, so a table that is torn or not one at all is seen. */
 static bool sums_up(const void *p, size_t len)
 {
 	const uint8_t *byte = p;
@@ -55,6 +60,7 @@ static bool sums_up(const void *p, size_t len)
 	return !sum;
 }
 
+/* Fields are where they are, aligned or not. */
 static uint32_t get32(const void *p, size_t at)
 {
 	uint32_t v;
@@ -87,6 +93,7 @@ static bool is(const struct header *h, const char *signature)
 	return !__builtin_memcmp(h->signature, signature, 4);
 }
 
+/* A short table is an old one: what it does not reach is as if it said 0. */
 static void read_fadt(const struct header *h)
 {
 	if (h->len < FADT_FLAGS + 4)
@@ -101,6 +108,7 @@ static void read_fadt(const struct header *h)
 		acpi.sleep_control = get64(h, FADT_SLEEP_CONTROL + 4);
 }
 
+/* Of MCFG only the first segment's entry, whose address is that of bus 0. */
 static void read_table(uint64_t addr)
 {
 	const struct header *h = open_table(addr);
@@ -126,6 +134,7 @@ static void read_root(uint64_t addr, unsigned width)
 		read_table(width == 8 ? get64(h, sizeof *h + 8 * i) : get32(h, sizeof *h + 4 * i));
 }
 
+/* The RSDP is told by the boot protocol; where it is not, nobody goes looking for it. */
 const struct acpi *acpi_get(void)
 {
 	const struct rsdp *r = (const void *)(uintptr_t)bootinfo.rsdp;

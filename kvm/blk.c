@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+#include "core/blk.h"
+
 /*
  * The door to disks (core/blk.h) on virtio-blk: requests in flight.
  *
- * A request is a chain of header, data, status. Header and status live in a slot of the chain's first descriptor; the
- * request itself is the token. What the device writes is the used ring (virtq.c checks it), the data, and the status, which is
- * read once and is an error when it is nothing that we know.
+ * A request is a chain of header, data, status. Header and status live in a slot of the chain's
+ * first descriptor; the request itself is the token. What the device writes is the used ring
+ * (virtq.c checks it), the data, and the status, which is read once and is an error when it is
+ * nothing that we know.
  */
-#include "core/blk.h"
 
 #include "core/core.h"
 #include "core/err.h"
@@ -18,6 +20,7 @@
 #define HEADER_LEN 16u
 #define DISCARD_LEN 16u
 
+/* A disk that is open. Another number is the caller's mistake, and no input. */
 static struct vioblk *get(unsigned n)
 {
 	if (n >= VIOBLK_MAX || !vioblk[n].dev)
@@ -25,6 +28,7 @@ static struct vioblk *get(unsigned n)
 	return &vioblk[n];
 }
 
+/* The place in the table is checked here; vioblk_open() says whether there is such a disk. */
 int blk_open(unsigned n, struct blk_info *info)
 {
 	int rc;
@@ -37,6 +41,10 @@ int blk_open(unsigned n, struct blk_info *info)
 	return rc;
 }
 
+/*
+ * The size is read again at most ten times a second: somebody who asks before each request must
+ * not pay an exit for each.
+ */
 void blk_info(unsigned n, struct blk_info *info)
 {
 	struct vioblk *x = get(n);
@@ -51,7 +59,11 @@ void blk_stats(unsigned n, struct blk_stats *stats)
 	*stats = get(n)->stats;
 }
 
-/* The caller's part of the bargain, and what this disk can do. */
+/*
+ * The caller's part of the bargain, and what this disk can do. The range is compared so that no
+ * sum can wrap. What a shrunken disk no longer has is refused here as soon as we have seen it
+ * shrink, and by the device before.
+ */
 static int check(const struct vioblk *x, const struct blk_req *r)
 {
 	uint32_t most = r->op == BLK_DISCARD ? x->info.max_discard : x->info.max_sectors;
@@ -83,6 +95,10 @@ static unsigned cut(const struct vioblk *x, const struct blk_req *r, struct virt
 	return count;
 }
 
+/*
+ * What the device reads besides the data. Every field is set, so that nothing of an earlier
+ * request goes out; the flush's sector must be 0 (§5.2.6.1).
+ */
 static void fill_slot(const struct vioblk *x, struct vioblk_slot *s, const struct blk_req *r)
 {
 	static const uint32_t types[] = { VIOBLK_IN, VIOBLK_OUT, VIOBLK_FLUSH, VIOBLK_DISCARD };
@@ -97,6 +113,12 @@ static void fill_slot(const struct vioblk *x, struct vioblk_slot *s, const struc
 	}
 }
 
+/*
+ * Header and data of a write are read by the device, data of a read and the status are written:
+ * pieces to be read stand first in a chain (§2.7.4.2). Older devices want header and status in
+ * descriptors of their own, which they get everywhere. A broken disk takes requests as well:
+ * nothing shows them to the device, and blk_reap() gives them back.
+ */
 int blk_submit(unsigned n, struct blk_req *r)
 {
 	struct vioblk *x = get(n);
@@ -122,6 +144,7 @@ int blk_submit(unsigned n, struct blk_req *r)
 	return virtq_add(&x->queue, seg, 1 + pieces, 1, r);
 }
 
+/* Bytes count only when they were moved. */
 static void count(struct vioblk *x, const struct blk_req *r)
 {
 	struct blk_stats *s = &x->stats;
@@ -137,6 +160,7 @@ static void count(struct vioblk *x, const struct blk_req *r)
 	s->bytes_written += r->op == BLK_WRITE ? (uint64_t)r->sectors * x->info.sector_size : 0;
 }
 
+/* STATUS_NONE, and every other value that the specification does not know, is an error. */
 static struct blk_req *finish(struct vioblk *x, struct blk_req *r, uint8_t status)
 {
 	r->status = status == VIOBLK_OK ? 0 : status == VIOBLK_UNSUPP ? -ERR_NOTSUP : -ERR_IO;
@@ -144,6 +168,10 @@ static struct blk_req *finish(struct vioblk *x, struct blk_req *r, uint8_t statu
 	return r;
 }
 
+/*
+ * After the queue was found broken the device is reset before anything else comes back: until
+ * then it might still write to the data of requests that we give back.
+ */
 unsigned blk_reap(unsigned n, struct blk_req **v, unsigned max)
 {
 	struct vioblk *x = get(n);
@@ -163,6 +191,7 @@ unsigned blk_reap(unsigned n, struct blk_req **v, unsigned max)
 	return taken;
 }
 
+/* One exit at most, and none while the device is still busy with the ring. */
 void blk_kick(unsigned n)
 {
 	struct vioblk *x = get(n);
@@ -170,6 +199,10 @@ void blk_kick(unsigned n)
 	x->stats.kicks += virtio_kick(x->dev, &x->queue);
 }
 
+/*
+ * With nothing in flight there is nothing to be woken for, and not even the acknowledgement of an
+ * old interrupt is worth its exit: the line may stay up until there is.
+ */
 bool blk_arm(unsigned n)
 {
 	struct vioblk *x = get(n);

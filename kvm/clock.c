@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Time: kvmclock where the host offers it, else the TSC at a rate that CPUID tells, else the TSC steered by a reference (steer.c).
- *
- * Nothing here ever waits for a calibration: not at boot, and not when somebody first asks for the time.
- * The calendar is kvmclock's too, or the CMOS clock's, which the seal puts out of reach and which is therefore read before.
- */
 #include "core/core.h"
+
+/*
+ * Time: kvmclock where the host offers it, else the TSC at a rate that CPUID tells, else the TSC
+ * steered by a reference (steer.c).
+ *
+ * Nothing here ever waits for a calibration: not at boot, and not when somebody first asks for
+ * the time. The calendar is kvmclock's too, or the CMOS clock's, which the seal puts out of reach
+ * and which is therefore read before.
+ */
+
 #include "core/plat.h"
 #include "core/x86/cpu.h"
 #include "core/x86/gate.h"
@@ -42,7 +46,10 @@ static uint64_t rate;   /* EXACT: ns a tick, in 2^-32 */
 static bool calendar_read;
 static bool deadlines;  /* gate_deadline_mode(), which asks CPUID */
 
-/* Where nothing writes the page, or not soundly, there is no kvmclock. With one vCPU "stable" is no need of ours but a sign that the host's TSC is. */
+/*
+ * Where nothing writes the page, or not soundly, there is no kvmclock. With one vCPU "stable" is
+ * no need of ours but a sign that the host's TSC is.
+ */
 static bool start_kvmclock(void)
 {
 	uint32_t leaf = machine_kvm_leaf(), features = leaf ? cpu_id(leaf + 1, 0).eax : 0;
@@ -63,7 +70,10 @@ static bool start_kvmclock(void)
 	return true;
 }
 
-/* The rate as CPUID tells it, in Hz; 0 when it does not. Leaf 0x16 says MHz only, which is a guess and not a rate. */
+/*
+ * The rate as CPUID tells it, in Hz; 0 when it does not. Leaf 0x16 says MHz only, which is a
+ * guess and not a rate.
+ */
 static uint64_t told_rate(void)
 {
 	struct cpu_id r = cpu_id_checked(CPUID_RATIO);
@@ -73,6 +83,7 @@ static uint64_t told_rate(void)
 	return machine_has_hypervisor() ? cpu_id_checked(CPUID_KHZ).eax * 1000ull : 0;
 }
 
+/* The best there is. */
 void clock_start(void)
 {
 	uint64_t told;
@@ -90,6 +101,7 @@ void clock_start(void)
 	rate = (NS_PER_S << 32) / told;
 }
 
+/* Since clock_start(). */
 static uint64_t read_clock(void)
 {
 	if (mode == STEERED)
@@ -114,6 +126,7 @@ uint64_t clock_nap(void)
 	return mode == STEERED ? steer_nap() : PLAT_FOREVER;
 }
 
+/* The inverse of read_clock(). */
 static uint64_t deadline_tsc(uint64_t deadline)
 {
 	if (mode == STEERED)
@@ -123,7 +136,10 @@ static uint64_t deadline_tsc(uint64_t deadline)
 	return origin + (uint64_t)((unsigned __int128)deadline * (UINT64_MAX / rate) >> 32);
 }
 
-/* 0 would be "no timer": a deadline in the past becomes the shortest there is. What does not fit 32 bits ends early, and the caller asks again. */
+/*
+ * 0 would be "no timer": a deadline in the past becomes the shortest there is. What does not fit
+ * 32 bits ends early, and the caller asks again.
+ */
 uint64_t clock_timer(uint64_t deadline)
 {
 	uint64_t now, left;
@@ -137,6 +153,7 @@ uint64_t clock_timer(uint64_t deadline)
 	return left < TIMER_MAX ? left : TIMER_MAX;
 }
 
+/* The calendar plus the clock: it is not asked again, so it drifts with the clock. */
 uint64_t clock_wall(void)
 {
 	if (!calendar_read)

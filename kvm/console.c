@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The console: a 16550 serial port at 0x3f8, the one device that every machine has from its first instruction.
- *
- * Every access is an exit to the host, so output is collected and written in bursts as deep as the port's
- * FIFO: one look at the line status, then up to 16 bytes blindly. It goes out when the buffer is full, when the
- * machine is about to sleep or end, on request, and when what is held back is getting old.
- * A port that takes nothing for a while is given up until it takes something again: what is lost is counted and
- * said in the output itself.
- */
 #include "core/core.h"
+
+/*
+ * The console: a 16550 serial port at 0x3f8, the one device that every machine has from its first
+ * instruction.
+ *
+ * Every access is an exit to the host, so output is collected and written in bursts as deep as
+ * the port's FIFO: one look at the line status, then up to 16 bytes blindly. It goes out when the
+ * buffer is full, when the machine is about to sleep or end, on request, and when what is held
+ * back is getting old. A port that takes nothing for a while is given up until it takes something
+ * again: what is lost is counted and said in the output itself.
+ */
+
 #include "core/plat.h"
 #include "core/x86/cpu.h"
 #include "core/x86/io.h"
@@ -34,7 +37,10 @@
 #define FIFO_DEPTH 16u
 #define BUFFER 1024u
 
-/* In ticks of the TSC, which nobody has calibrated when the first line is printed: 3 to 10 ms, 0.1 to 0.4 s. */
+/*
+ * In ticks of the TSC, which nobody has calibrated when the first line is printed: 3 to 10 ms,
+ * 0.1 to 0.4 s.
+ */
 #define OLD_TICKS (10ull << 20)
 #define STUCK_TICKS (400ull << 20)
 
@@ -49,6 +55,7 @@ static size_t dropped;      /* bytes since then */
 static bool listening;      /* somebody reads: the receive interrupt is on */
 static struct intr_glance glance = { .every = INPUT_NS };
 
+/* The divisor is left as it is: firmware has set it, and a virtual line has none. */
 void console_start(void)
 {
 	outb(LINE_CONTROL, LINE_8N1);
@@ -98,6 +105,7 @@ static bool recover(void)
 	return put(text, (size_t)n) == (size_t)n;
 }
 
+/* What the port does not take is dropped: nobody waits for a console twice. */
 void console_flush(void)
 {
 	size_t done = 0;
@@ -113,6 +121,7 @@ void console_flush(void)
 	held = 0;
 }
 
+/* Collects. One write is never reordered with another, or cut by one. */
 void console_write(const char *s, size_t len)
 {
 	size_t n;
@@ -133,11 +142,18 @@ void console_write(const char *s, size_t len)
 		console_flush();
 }
 
+/*
+ * The line's pin is routed before the IOAPIC goes out of reach, whether anybody will read or not.
+ */
 void console_seal(void)
 {
 	intr_route(IRQ);
 }
 
+/*
+ * The port is looked at by leave of the glance (kvm.h). What is read lowers the line, so the next
+ * key raises it again.
+ */
 size_t console_read(char *buf, size_t max)
 {
 	size_t n = 0;

@@ -1,22 +1,28 @@
 /* SPDX-License-Identifier: MIT */
+#include "core/err.h"
+
 /*
  * Interrupts: all they do is to end gate_wait(), so all share one vector and no handler runs.
  *
  * What is here routes IOAPIC pins to that vector, sleeps, and keeps the few who must look for
  * themselves (struct intr_glance) from looking too often. MSI-X tables are filled by pci.c.
  *
- * Pins are edge-triggered throughout, whatever the line's nature: a line that is still high then rings no second time,
- * so the one who lowers it (virtio_ack(), reading the serial port) does that before it looks for work, and an
- * edge that comes later stays pending in the local APIC until the next wait.
+ * Pins are edge-triggered throughout, whatever the line's nature: a line that is still high then
+ * rings no second time, so the one who lowers it (virtio_ack(), reading the serial port) does
+ * that before it looks for work, and an edge that comes later stays pending in the local APIC
+ * until the next wait.
  */
-#include "core/err.h"
+
 #include "core/plat.h"
 #include "core/x86/gate.h"
 #include "core/x86/io.h"
 #include "core/x86/layout.h"
 #include "kvm/kvm.h"
 
-/* Both IOAPICs of a microvm lie in these 2 MiB, which are one leaf of the page tables and are unmapped by the seal. */
+/*
+ * Both IOAPICs of a microvm lie in these 2 MiB, which are one leaf of the page tables and are
+ * unmapped by the seal.
+ */
 #define IOAPIC_LEAF 0xfec00000u
 #define IOAPIC_LEAF_LEN 0x200000u
 #define IOAPIC_STEP 0x10000u
@@ -26,7 +32,10 @@
 #define IOAPIC_VERSION 1u
 #define IOAPIC_PIN0 0x10u
 
-/* The pin of a microvm's first slot (QEMU's, fixed): of the second IOAPIC, or of the first with and without ACPI. */
+/*
+ * The pin of a microvm's first slot (QEMU's, fixed): of the second IOAPIC, or of the first with
+ * and without ACPI.
+ */
 #define MMIO_BASE_TWO 24u
 #define MMIO_BASE_ACPI 16u
 #define MMIO_BASE_ONE 5u
@@ -39,6 +48,7 @@ unsigned intr_wakes;
 static uint64_t nap = PLAT_FOREVER;
 static enum { UNTRIED, MAPPED, MISSING } ioapic;
 
+/* Two registers: which, and what. */
 static uint32_t ioapic_read(uintptr_t base, uint32_t reg)
 {
 	mmio_write32(base + IOAPIC_SELECT, reg);
@@ -61,7 +71,9 @@ static bool map_ioapic(void)
 /* Does IOAPIC n exist? Where nothing is, a host answers with all zeroes or all ones. */
 static bool present(unsigned n)
 {
-	return map_ioapic() && (ioapic_read(IOAPIC_LEAF + n * IOAPIC_STEP, IOAPIC_VERSION) >> 16 & 0xff) == IOAPIC_PINS - 1;
+	uint32_t version = map_ioapic() ? ioapic_read(IOAPIC_LEAF + n * IOAPIC_STEP, IOAPIC_VERSION) : 0;
+
+	return (version >> 16 & 0xff) == IOAPIC_PINS - 1;
 }
 
 int intr_route(unsigned gsi)
@@ -100,8 +112,8 @@ bool intr_glance(struct intr_glance *g)
 }
 
 /*
- * Shortens one wait for each time that somebody has asked: who asks once and never again must not keep
- * the machine awake for ever.
+ * Shortens one wait for each time that somebody has asked: who asks once and never again must not
+ * keep the machine awake for ever.
  */
 uint64_t intr_glance_nap(struct intr_glance *g)
 {
@@ -117,6 +129,10 @@ void intr_nap(uint64_t when)
 		nap = when;
 }
 
+/*
+ * The one sleep. It may end early: by an interrupt of anybody, or because somebody wants to look
+ * at something before the deadline.
+ */
 void intr_wait(uint64_t deadline)
 {
 	uint64_t now = clock_now();

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef KVM_KVM_H
+#define KVM_KVM_H
+
 /*
  * What the files of the KVM platform share: console, clock, interrupts, power.
  *
- * Everything runs in ring 3. Before plat_seal() any port and any device page is in reach; after it
- * only what a data path needs. Exits to the host are what costs here (up to 27 us each), so every
- * function says when it makes one.
+ * Everything runs in ring 3. Before plat_seal() any port and any device page is in reach; after
+ * it only what a data path needs. Exits to the host are what costs here (up to 27 us each), so
+ * every function says when it makes one.
  */
-#ifndef KVM_KVM_H
-#define KVM_KVM_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -57,7 +58,10 @@ void slots_take(char *cmdline);
 /* The n-th place to look; false past the last. */
 bool slots_get(unsigned n, struct slot *s);
 
-/* ---- map.c: addresses that come from outside; 0, or gate_map()'s failures and -ERR_INVAL for memory of ours ---- */
+/*
+ * ---- map.c: addresses that come from outside; 0, or gate_map()'s failures and -ERR_INVAL for
+ * memory of ours ----
+ */
 
 int map_table(uint64_t addr, uint64_t len);  /* firmware's tables, to read */
 int map_device(uint64_t addr, uint64_t len); /* registers, for ever */
@@ -67,10 +71,10 @@ void map_seal(void);
 /* ---- intr.c ---- */
 
 /*
- * Interrupts carry nothing: each of them only ends gate_wait(). So nobody knows who it was that rang,
- * and whoever must make an exit to find out (console, power button) does so when there has been
- * a wake-up since the last time, but not more often than every `every` nanoseconds; intr_glance_nap() then
- * keeps the machine from sleeping past the moment when it may look again.
+ * Interrupts carry nothing: each of them only ends gate_wait(). So nobody knows who it was that
+ * rang, and whoever must make an exit to find out (console, power button) does so when there has
+ * been a wake-up since the last time, but not more often than every `every` nanoseconds;
+ * intr_glance_nap() then keeps the machine from sleeping past the moment when it may look again.
  */
 struct intr_glance {
 	uint64_t every;

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#include "core/x86/cpu.h"
+
 /*
- * What this machine is: who accelerates it, and which of QEMU's (or another monitor's) boards it looks like.
+ * What this machine is: who accelerates it, and which of QEMU's (or another monitor's) boards it
+ * looks like.
  *
  * For people and logs; nothing but the choice of the clock depends on it.
  */
-#include "core/x86/cpu.h"
+
 #include "kvm/kvm.h"
 #include "kvm/pci.h"
 
@@ -15,15 +18,21 @@
 #define HOST_BRIDGE_I440FX 0x12378086u
 #define HOST_BRIDGE_Q35 0x29c08086u
 
+/* The answers, once somebody has asked. */
 static uint32_t kvm_leaf;
 static const char *accelerator;
 
+/* Twelve letters in EBX, ECX and EDX. */
 static bool signed_by(const struct cpu_id *r, const char *signature)
 {
 	return !__builtin_memcmp(&r->ebx, signature, 4) && !__builtin_memcmp(&r->ecx, signature + 4, 4) &&
 		!__builtin_memcmp(&r->edx, signature + 8, 4);
 }
 
+/*
+ * The bit that no real CPU sets. Without it leaves from 0x40000000 on are not asked for: a CPU
+ * that has none answers with those of another leaf.
+ */
 bool machine_has_hypervisor(void)
 {
 	return cpu_id(1, 0).ecx >> 31 & 1;
@@ -52,6 +61,7 @@ static void find_accelerator(void)
 	}
 }
 
+/* For people: nothing is decided by the name. */
 const char *machine_accelerator(void)
 {
 	if (!accelerator)
@@ -59,12 +69,17 @@ const char *machine_accelerator(void)
 	return accelerator;
 }
 
+/* For the clock: KVM's features stand in the leaf after the signature. */
 uint32_t machine_kvm_leaf(void)
 {
 	(void)machine_accelerator();
 	return kvm_leaf;
 }
 
+/*
+ * QEMU's boards are told apart by their host bridge, other monitors by who signed the ACPI
+ * tables. A microvm has neither PCI nor, perhaps, tables: it is what is left.
+ */
 static const char *find_name(void)
 {
 	const struct acpi *acpi = acpi_get();

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
+#include "core/nic.h"
+
 /*
  * The door to network interfaces (core/nic.h) on virtio-net: the data path.
  *
- * No exit to the host but one doorbell for a batch, and that only where the device asked for it. Interrupts are asked for before
- * sleeping and at no other time: for received frames always, for sent ones only when the ring is more than half full. Otherwise
- * sent frames are found at the next wake-up, 10 ms away at most, because nobody waits for them.
+ * No exit to the host but one doorbell for a batch, and that only where the device asked for it.
+ * Interrupts are asked for before sleeping and at no other time: for received frames always, for
+ * sent ones only when the ring is more than half full. Otherwise sent frames are found at the
+ * next wake-up, 10 ms away at most, because nobody waits for them.
  *
- * What the device writes is the used ring (virtq.c checks it) and the header before each frame, which is copied, checked and
- * then used. A frame whose header cannot be is dropped and counted; a header that contradicts the ring breaks the device.
+ * What the device writes is the used ring (virtq.c checks it) and the header before each frame,
+ * which is copied, checked and then used. A frame whose header cannot be is dropped and counted;
+ * a header that contradicts the ring breaks the device.
  */
-#include "core/nic.h"
 
 #include "core/core.h"
 #include "core/err.h"
@@ -21,6 +24,7 @@
 
 #define ETHERNET 14u
 
+/* An interface that is open. Another number is the caller's mistake, and no input. */
 static struct vionet *get(unsigned n)
 {
 	if (n >= VIONET_MAX || !vionet[n].dev)
@@ -40,6 +44,7 @@ int nic_open(unsigned n, struct nic_info *info)
 	return rc;
 }
 
+/* Link state costs exits: it is read again at most ten times a second. */
 void nic_info(unsigned n, struct nic_info *info)
 {
 	struct vionet *x = get(n);
@@ -54,7 +59,10 @@ void nic_stats(unsigned n, struct nic_stats *stats)
 	*stats = get(n)->stats;
 }
 
-/* The device reaches all memory anyway (docs/security.md): nothing to do but to look at the arguments. */
+/*
+ * The device reaches all memory anyway (docs/security.md): nothing to do but to look at the
+ * arguments.
+ */
 int nic_share(unsigned n, void *base, size_t len)
 {
 	(void)get(n);
@@ -72,7 +80,9 @@ static bool check_offload(const struct vionet *x, const struct vionet_hdr *h, ui
 	if (h->flags & VIONET_NEEDS_CSUM) {
 		if (!(x->info.features & NIC_RX_CSUM) || (uint32_t)h->csum_start + h->csum_offset + 2 > len)
 			return false;
-		*off = (struct nic_offload){ .flags = NIC_CSUM_PARTIAL, .csum_start = h->csum_start, .csum_offset = h->csum_offset };
+		off->flags = NIC_CSUM_PARTIAL;
+		off->csum_start = h->csum_start;
+		off->csum_offset = h->csum_offset;
 	} else if (h->flags & VIONET_DATA_VALID && x->info.features & NIC_RX_CSUM) {
 		off->flags = NIC_CSUM_VALID;
 	}
@@ -86,6 +96,7 @@ static bool check_offload(const struct vionet *x, const struct vionet_hdr *h, ui
 	return true;
 }
 
+/* Lends it to the device again. The doorbell, if one is wanted at all, waits for nic_kick(). */
 static void give_back(struct vionet *x, struct vionet_buf *b)
 {
 	b->lent = false;
@@ -112,7 +123,10 @@ static bool take_piece(struct vionet *x, struct nic_buf *v, unsigned skip)
 	return true;
 }
 
-/* Takes the pieces after the first. Returns the length of the whole frame, 0 when the device is broken. */
+/*
+ * Takes the pieces after the first. Returns the length of the whole frame, 0 when the device is
+ * broken.
+ */
 static uint32_t take_rest(struct vionet *x, struct nic_buf *v, unsigned n)
 {
 	uint32_t len = v->len;
@@ -128,8 +142,9 @@ static uint32_t take_rest(struct vionet *x, struct nic_buf *v, unsigned n)
 }
 
 /*
- * Takes one frame of the `pending` used buffers. Returns how many it had, 0 when the device is broken; *good says whether it can be
- * handed on. All buffers of a frame are used together (§5.1.6.3.2), so one that is not there yet never comes.
+ * Takes one frame of the `pending` used buffers. Returns how many it had, 0 when the device is
+ * broken; *good says whether it can be handed on. All buffers of a frame are used together
+ * (§5.1.6.3.2), so one that is not there yet never comes.
  */
 static unsigned take_frame(struct vionet *x, struct nic_buf *v, unsigned pending, bool *good)
 {
@@ -154,12 +169,18 @@ static unsigned take_frame(struct vionet *x, struct nic_buf *v, unsigned pending
 	return x->rx.broken ? 0 : n;
 }
 
+/* A frame that nobody can use: its buffers go back at once. */
 static void drop(struct vionet *x, const struct nic_buf *v, unsigned n)
 {
 	while (n--)
 		give_back(x, &x->bufs[(v++)->id]);
 }
 
+/*
+ * The index of the used ring is read once, and what lies below it is taken: no exit, and no
+ * fence. It stops before a frame that might not fit into what is left of v. When the device turns
+ * out to be broken in the midst, the whole frames before that are still handed out.
+ */
 unsigned nic_rx(unsigned n, struct nic_buf *v, unsigned max)
 {
 	struct vionet *x = get(n);
@@ -184,6 +205,7 @@ unsigned nic_rx(unsigned n, struct nic_buf *v, unsigned max)
 	return count;
 }
 
+/* The id is the caller's word, not the device's: one that is not lent is a bug in here. */
 void nic_rx_done(unsigned n, uint32_t id)
 {
 	struct vionet *x = get(n);
@@ -213,6 +235,10 @@ static bool can(const struct vionet *x, const struct nic_offload *off)
 	return !(need & ~x->info.features);
 }
 
+/*
+ * Of frames without checksum or segments the header is zeroes (§5.1.6.2); num_buffers is 0 for
+ * every sent one. Checksum and segments go together here as they do in the door.
+ */
 static void fill_header(struct vionet_hdr *h, const struct nic_offload *off)
 {
 	*h = (struct vionet_hdr){ 0 };
@@ -228,6 +254,12 @@ static void fill_header(struct vionet_hdr *h, const struct nic_offload *off)
 	h->hdr_len = off->hdr_len;
 }
 
+/*
+ * The header has a descriptor of its own, because the frame lies in the caller's memory, where no
+ * room was left before it; old devices want it so anyway. It stands in the array at the place of
+ * the chain's first descriptor, which is known before the chain is made: so long as that is free
+ * nobody else uses the place.
+ */
 int nic_tx(unsigned n, const struct nic_frag *v, unsigned nv, const struct nic_offload *off, void *token)
 {
 	struct vionet *x = get(n);
@@ -255,6 +287,10 @@ int nic_tx(unsigned n, const struct nic_frag *v, unsigned nv, const struct nic_o
 	return 0;
 }
 
+/*
+ * After a break the device is reset first: what it was lent may still have been read until then.
+ * Then the tokens that it never returned come back, and later those of frames that it never saw.
+ */
 unsigned nic_tx_done(unsigned n, void **token, unsigned max)
 {
 	struct vionet *x = get(n);
@@ -273,6 +309,7 @@ unsigned nic_tx_done(unsigned n, void **token, unsigned max)
 	return count;
 }
 
+/* Two doorbells at most: received buffers that were given back, and frames to be sent. */
 void nic_kick(unsigned n)
 {
 	struct vionet *x = get(n);
@@ -281,7 +318,10 @@ void nic_kick(unsigned n)
 	x->stats.kicks += virtio_kick(x->dev, &x->tx);
 }
 
-/* Sent frames: an interrupt when half of what is out has come back, but only where somebody may be waiting for room. */
+/*
+ * Sent frames: an interrupt when half of what is out has come back, but only where somebody may
+ * be waiting for room.
+ */
 static bool arm_tx(struct vionet *x)
 {
 	if (!x->tx.inflight)
@@ -294,6 +334,11 @@ static bool arm_tx(struct vionet *x)
 	return false;
 }
 
+/*
+ * First the old interrupt is acknowledged, then the new one asked for, then looked whether there
+ * is work: in any other order one could come in between and be lost. A broken device interrupts
+ * nobody; there is work as long as it has tokens to give back.
+ */
 bool nic_arm(unsigned n)
 {
 	struct vionet *x = get(n);

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * PCI configuration: by ports 0xcf8 and 0xcfc where they answer (q35, pc), else in memory where ACPI's MCFG says (a microvm with pcie=on).
- *
- * Only before the seal. Buses behind bridges are seen where the firmware numbered them. Everything read here is
- * input: lists are walked for a bounded number of steps, and addresses are checked by map.c before they are used.
- */
 #include "kvm/pci.h"
+
+/*
+ * PCI configuration: by ports 0xcf8 and 0xcfc where they answer (q35, pc), else in memory where
+ * ACPI's MCFG says (a microvm with pcie=on).
+ *
+ * Only before the seal. Buses behind bridges are seen where the firmware numbered them.
+ * Everything read here is input: lists are walked for a bounded number of steps, and addresses
+ * are checked by map.c before they are used.
+ */
 
 #include "core/err.h"
 #include "core/x86/io.h"
@@ -50,8 +53,8 @@
 #define MSIX_ENTRY 16u
 
 /*
- * Where BARs go that the firmware left without an address, or put out of reach: above all low RAM, and
- * below everything else that QEMU puts under 4 GiB.
+ * Where BARs go that the firmware left without an address, or put out of reach: above all low
+ * RAM, and below everything else that QEMU puts under 4 GiB.
  */
 #define REACH (1ull << 39) /* what the page tables can map */
 #define WINDOW 0xf0000000u
@@ -66,7 +69,10 @@ static uint64_t ecam;
 static unsigned last_bus;
 static uint64_t window = WINDOW, window_end = WINDOW + WINDOW_LEN; /* where the next BAR goes */
 
-/* QEMU's microvm with pcie=on says only in tables that we do not read where its PCI is: we look where it always is. */
+/*
+ * QEMU's microvm with pcie=on says only in tables that we do not read where its PCI is: we look
+ * where it always is.
+ */
 static bool find_ecam(void)
 {
 	const struct acpi *acpi = acpi_get();
@@ -84,6 +90,7 @@ static bool find_ecam(void)
 	return id && id != NOTHING;
 }
 
+/* The address register keeps what was written to it, if there is one. */
 bool pci_present(void)
 {
 	if (way == UNTRIED) {
@@ -93,6 +100,7 @@ bool pci_present(void)
 	return way != ABSENT;
 }
 
+/* Two exits by ports, one in memory. Beyond the registers that every function has nobody reads. */
 uint32_t pci_read32(uint32_t addr, unsigned reg)
 {
 	uint64_t at = (uint64_t)addr << ECAM_SHIFT | reg;
@@ -116,7 +124,10 @@ void pci_write32(uint32_t addr, unsigned reg, uint32_t v)
 	outl(PORT_DATA, v);
 }
 
-/* A bridge tells how far bus numbers go. One that the firmware left alone hides what is behind it. */
+/*
+ * A bridge tells how far bus numbers go. One that the firmware left alone hides what is behind
+ * it.
+ */
 static void see_bridge(uint32_t addr)
 {
 	unsigned last;
@@ -128,7 +139,10 @@ static void see_bridge(uint32_t addr)
 		last_bus = last;
 }
 
-/* From a function to the next that can be: past the rest of a device that is not there or has one function. */
+/*
+ * From a function to the next that can be: past the rest of a device that is not there or has one
+ * function.
+ */
 static uint32_t step(uint32_t addr)
 {
 	uint32_t first = addr & ~FUNCTION_MASK;
@@ -138,6 +152,7 @@ static uint32_t step(uint32_t addr)
 	return addr + FUNCTION_STEP;
 }
 
+/* How many buses there are is learned on the way; the count can only grow, up to BUSES_MAX. */
 uint32_t pci_next(uint32_t addr)
 {
 	if (!pci_present())
@@ -154,6 +169,10 @@ uint32_t pci_next(uint32_t addr)
 	return PCI_NONE;
 }
 
+/*
+ * Pointers are masked as the specification says, and a list that does not end is left after
+ * CAPS_MAX.
+ */
 unsigned pci_capability(uint32_t addr, unsigned kind, unsigned at)
 {
 	unsigned i;
@@ -191,7 +210,10 @@ static uint64_t bar_size(uint32_t addr, unsigned reg, bool wide)
 	return -mask;
 }
 
-/* Sizes are powers of two, and so is what they are aligned to. Nothing is decoded while the address is in pieces. */
+/*
+ * Sizes are powers of two, and so is what they are aligned to. Nothing is decoded while the
+ * address is in pieces.
+ */
 static void place_bar(uint32_t addr, unsigned reg, bool wide)
 {
 	uint32_t command = pci_read32(addr, PCI_COMMAND) & COMMAND_MASK;
@@ -210,6 +232,7 @@ static void place_bar(uint32_t addr, unsigned reg, bool wide)
 	pci_write32(addr, PCI_COMMAND, command);
 }
 
+/* As it stands, without its type bits. */
 static uint64_t get_bar(uint32_t addr, unsigned n)
 {
 	unsigned reg = PCI_BAR0 + 4 * n;
@@ -220,6 +243,7 @@ static uint64_t get_bar(uint32_t addr, unsigned n)
 	return n + 1 < BARS ? (v & ~BAR_BITS) | (uint64_t)pci_read32(addr, reg + 4) << 32 : 0;
 }
 
+/* BARs that nobody asks for are left as they are: placing one costs a dozen exits. */
 uint64_t pci_bar(uint32_t addr, unsigned n)
 {
 	uint32_t v = n < BARS ? pci_read32(addr, PCI_BAR0 + 4 * n) : BAR_IO;
@@ -234,6 +258,7 @@ uint64_t pci_bar(uint32_t addr, unsigned n)
 	return get_bar(addr, n);
 }
 
+/* INTx is switched off: its line may be shared with somebody who would be rung for nothing. */
 void pci_enable(uint32_t addr)
 {
 	uint32_t command = pci_read32(addr, PCI_COMMAND) & COMMAND_MASK;
@@ -241,6 +266,10 @@ void pci_enable(uint32_t addr)
 	pci_write32(addr, PCI_COMMAND, command | COMMAND_MEMORY | COMMAND_MASTER | COMMAND_NO_INTX);
 }
 
+/*
+ * One entry does for all queues, because an interrupt carries nothing here. The table is
+ * set-up's: who may write it can send any vector, so its page goes away with the seal.
+ */
 int pci_msix(uint32_t addr)
 {
 	unsigned cap = pci_capability(addr, PCI_CAP_MSIX, 0);

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The door of plat.h on KVM and QEMU: start, seal, memory, sleep and end; what others do is called from here.
- *
- * Read first: kvm.h (who is who). Between plat_start() and plat_seal() everything of the machine is in reach;
- * devices are found at the latest by the seal, which leaves only what data paths need.
- */
 #include "core/plat.h"
+
+/*
+ * The door of plat.h on KVM and QEMU: start, seal, memory, sleep and end; what others do is
+ * called from here.
+ *
+ * Read first: kvm.h (who is who). Between plat_start() and plat_seal() everything of the machine
+ * is in reach; devices are found at the latest by the seal, which leaves only what data paths
+ * need.
+ */
 
 #include "core/core.h"
 #include "core/err.h"
@@ -16,7 +19,10 @@
 #include "kvm/kvm.h"
 #include "kvm/viorng.h"
 
-/* QEMU's isa-debug-exit, at the address that everybody uses and at its default: the status becomes QEMU's own, times two, plus one. */
+/*
+ * QEMU's isa-debug-exit, at the address that everybody uses and at its default: the status
+ * becomes QEMU's own, times two, plus one.
+ */
 #define EXIT_PORT 0xf4u
 #define EXIT_PORT_DEFAULT 0x501u
 #define EXIT_CRASH 0x7fu /* QEMU ends with 255 */
@@ -25,6 +31,10 @@
 #define PIC1_MASK 0x21u
 #define PIC2_MASK 0xa1u
 
+/*
+ * The console first, so that whatever fails can say so. Everything else that set-up needs is done
+ * when somebody needs it, and at the latest by the seal.
+ */
 void plat_start(void)
 {
 	console_start();
@@ -36,6 +46,10 @@ void plat_start(void)
 		log_line(LOG_WARN, "command line cut at %u bytes", BOOTINFO_CMDLINE - 1);
 }
 
+/*
+ * Devices, the keyboard's and the button's interrupt, the calendar: all that needs what is now
+ * taken away. MSI-X tables, IOAPICs and PCI configuration are unmapped before the gate closes.
+ */
 void plat_seal(void)
 {
 	viorng_start(); /* finds every other device too */
@@ -53,6 +67,7 @@ void plat_about(struct plat_about *about)
 		.clock = clock_name(), .boot = bootinfo.boot };
 }
 
+/* bootinfo.c has checked and sorted them. */
 size_t plat_memory(struct plat_range *v, size_t max)
 {
 	size_t n = bootinfo.nram < max ? bootinfo.nram : max;
@@ -75,8 +90,8 @@ int plat_module(unsigned n, struct plat_range *module)
 }
 
 /*
- * Where there is a debug exit, the machine ends at its first write. A crash without one powers off as well: the reason
- * has been printed, and a guest that restarts for ever would hide it.
+ * Where there is a debug exit, the machine ends at its first write. A crash without one powers
+ * off as well: the reason has been printed, and a guest that restarts for ever would hide it.
  */
 _Noreturn void plat_exit(enum plat_end how, int status)
 {
@@ -109,6 +124,10 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/*
+ * Whoever reads the console is to see what was printed before the machine sleeps. Console, button
+ * and clock may want to be looked at before the deadline.
+ */
 void plat_wait(uint64_t deadline)
 {
 	console_flush();

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The power button and the way to power off: ACPI's PM1 ports on q35 and pc, and the "generic event device" of
- * QEMU's microvm, which is in memory.
- *
- * Where the tables do not tell, QEMU's addresses are tried: a write to where nothing is does nothing there.
- */
 #include "core/x86/io.h"
+
+/*
+ * The power button and the way to power off: ACPI's PM1 ports on q35 and pc, and the "generic
+ * event device" of QEMU's microvm, which is in memory.
+ *
+ * Where the tables do not tell, QEMU's addresses are tried: a write to where nothing is does
+ * nothing there.
+ */
+
 #include "kvm/kvm.h"
 #include "kvm/pci.h"
 
@@ -19,7 +22,10 @@
 #define PM1_ABSENT 0xffffu
 #define PM1_SLEEP_S5 0x2000u   /* SLP_EN, and SLP_TYP 0, which is S5 on QEMU */
 
-/* QEMU's microvm, hw/i386/microvm.h: the event device's selector, and its sleep register after it. */
+/*
+ * QEMU's microvm, hw/i386/microvm.h: the event device's selector, and its sleep register after
+ * it.
+ */
 #define GED_EVENTS 0xfea00000u
 #define GED_SLEEP 0xfea00200u
 #define GED_BUTTON 0x2u        /* reading the selector clears it */

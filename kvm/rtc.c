@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#include "core/x86/io.h"
+
 /*
  * The CMOS clock: calendar time for machines without a paravirtual one, to the second.
  *
- * Read once, before the seal takes its ports away; some twenty exits. It is taken to run in UTC, as QEMU starts it.
+ * Read once, before the seal takes its ports away; some twenty exits. It is taken to run in UTC,
+ * as QEMU starts it.
  */
-#include "core/x86/io.h"
+
 #include "kvm/kvm.h"
 
 #define INDEX 0x70u
@@ -37,11 +40,13 @@ static uint8_t get(uint8_t reg)
 	return inb(VALUE);
 }
 
+/* Binary, or two decimal digits, as status B says. */
 static unsigned number(uint8_t v, uint8_t status)
 {
 	return status & BINARY ? v : (v >> 4) * 10u + (v & 15u);
 }
 
+/* One reading, perhaps torn. A century that nobody keeps is ours. */
 static void take(struct date *d, uint8_t status)
 {
 	uint8_t hour = get(HOUR);
@@ -58,12 +63,17 @@ static void take(struct date *d, uint8_t status)
 	d->year += century >= 19 && century <= 29 ? century * 100 : 2000;
 }
 
+/* Good enough to compute with; a month is not asked how many days it has. */
 static bool valid(const struct date *d)
 {
-	return d->second < 61 && d->minute < 60 && d->hour < 24 && d->day - 1 < 31 && d->month - 1 < 12 && d->year >= 1970;
+	return d->second < 61 && d->minute < 60 && d->hour < 24 &&
+		d->day - 1 < 31 && d->month - 1 < 12 && d->year >= 1970;
 }
 
-/* Days from 1970-01-01 to the first of March of the year, and on from there: so the leap day is the last of its year. */
+/*
+ * Days from 1970-01-01 to the first of March of the year, and on from there: so the leap day is
+ * the last of its year.
+ */
 static uint64_t seconds(const struct date *d)
 {
 	unsigned year = d->month < 3 ? d->year - 1 : d->year;

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
+#include "core/core.h"
+
 /*
  * Where virtio-mmio devices may be.
  *
- * Firecracker and QEMU's microvm append `virtio_mmio.device=SIZE@ADDR:IRQ` to the command line for each one in use, in
- * the manner of Linux. These words are taken out: they are not the program's. A machine that says nothing and has no PCI
- * either is taken for a microvm that was told to keep quiet (auto-kernel-cmdline=off), whose slots are known.
+ * Firecracker and QEMU's microvm append `virtio_mmio.device=SIZE@ADDR:IRQ` to the command line
+ * for each one in use, in the manner of Linux. These words are taken out: they are not the
+ * program's. A machine that says nothing and has no PCI either is taken for a microvm that was
+ * told to keep quiet (auto-kernel-cmdline=off), whose slots are known.
  */
-#include "core/core.h"
+
 #include "kvm/kvm.h"
 #include "kvm/pci.h"
 
@@ -22,7 +25,10 @@
 static struct slot told[SLOTS_MAX];
 static unsigned ntold;
 
-/* A number up to one of the characters in `ends`; moves *s past that character. Returns 0 for what is no number. */
+/*
+ * A number up to one of the characters in `ends`; moves *s past that character. Returns 0 for
+ * what is no number.
+ */
 static uint64_t number(const char **s, char end, uint64_t most)
 {
 	char text[24];
@@ -71,7 +77,10 @@ void slots_take(char *cmdline)
 	*to = '\0';
 }
 
-/* QEMU fills the microvm's slots from the last to the first: so -device options are numbered in their own order. */
+/*
+ * QEMU fills the microvm's slots from the last to the first: so -device options are numbered in
+ * their own order.
+ */
 static bool backwards(void)
 {
 	return told[0].base >= MICROVM_BASE && told[0].base < MICROVM_BASE + MICROVM_TWO * MICROVM_STEP;

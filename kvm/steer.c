@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: MIT */
+#include "kvm/steer.h"
+
 /*
  * Steers the TSC by a reference whose rate is known, without ever waiting for it.
  *
- * Spinning for a good calibration costs milliseconds that nobody may need: a hello has printed and
- * gone by then. But whoever asks for the time t after the start is not harmed by a rate that is
- * wrong by a fraction of 1/t. So a pair (TSC, reference) is taken at the start, another at the first question, and
- * then whenever the time since the start has doubled; the rate is that of the whole window, and its error, some ticks of
- * the reference over the window, shrinks with it: 1 % after 0.1 ms, 0.05 % after 2 ms, 1 ppm after
- * a second. From 16 seconds on a pair is taken every 16 s, and the rate is that of the last minute or two.
- * Time never steps: a difference is made good over the next window by going faster or slower.
+ * Spinning for a good calibration costs milliseconds that nobody may need: a hello has printed
+ * and gone by then. But whoever asks for the time t after the start is not harmed by a rate that
+ * is wrong by a fraction of 1/t. So a pair (TSC, reference) is taken at the start, another at the
+ * first question, and then whenever the time since the start has doubled; the rate is that of the
+ * whole window, and its error, some ticks of the reference over the window, shrinks with it: 1 %
+ * after 0.1 ms, 0.05 % after 2 ms, 1 ppm after a second. From 16 seconds on a pair is taken every
+ * 16 s, and the rate is that of the last minute or two. Time never steps: a difference is made
+ * good over the next window by going faster or slower.
  *
- * The reference is ACPI's PM timer (q35, pc) or channel 2 of the PIT (microvm), both short counters that wrap. Between
- * two pairs the TSC itself tells how many wraps there were, well within half a wrap at the precision reached.
- * A machine with neither is measured once against the local APIC's timer, by sleeping.
+ * The reference is ACPI's PM timer (q35, pc) or channel 2 of the PIT (microvm), both short
+ * counters that wrap. Between two pairs the TSC itself tells how many wraps there were, well
+ * within half a wrap at the precision reached. A machine with neither is measured once against
+ * the local APIC's timer, by sleeping.
  */
-#include "kvm/steer.h"
 
 #include "core/core.h"
 #include "core/plat.h"
@@ -36,10 +39,16 @@
 #define PIT_TRIES 10u
 #define PIT_RATE_2 0xb4u  /* channel 2, both bytes, mode 2: count down from 65536 for ever */
 
-/* Before anything is known the TSC is taken to be faster than any real one: time runs slow at first, and then only has to hurry. */
+/*
+ * Before anything is known the TSC is taken to be faster than any real one: time runs slow at
+ * first, and then only has to hurry.
+ */
 #define GUESS_HZ (5 * NS_PER_S)
 
-/* So many ticks after the start a 16-bit reference has not wrapped, if the TSC runs at 0.3 to 6 GHz. */
+/*
+ * So many ticks after the start a 16-bit reference has not wrapped, if the TSC runs at 0.3 to 6
+ * GHz.
+ */
 #define UNWRAPPED_TICKS (1ull << 24)
 
 #define SPIN_NS 2000000u
@@ -89,7 +98,10 @@ static uint64_t times(uint64_t ticks, uint64_t factor)
 	return (uint64_t)((unsigned __int128)ticks * factor >> 32);
 }
 
-/* The slope that makes good a difference holds until the next pair is due, even if that is taken much later. */
+/*
+ * The slope that makes good a difference holds until the next pair is due, even if that is taken
+ * much later.
+ */
 static uint64_t line(uint64_t tsc)
 {
 	uint64_t turn = tsc < check ? tsc : check;
@@ -98,8 +110,9 @@ static uint64_t line(uint64_t tsc)
 }
 
 /*
- * The PIT tells its counter in two bytes, low and high by turns, and without a command from its other port it goes on
- * counting between them. Two readings with the same high byte and a low one that fell are from before the next borrow.
+ * The PIT tells its counter in two bytes, low and high by turns, and without a command from its
+ * other port it goes on counting between them. Two readings with the same high byte and a low one
+ * that fell are from before the next borrow.
  */
 static uint32_t read_pit(void)
 {
@@ -121,7 +134,10 @@ static uint32_t read_counter(void)
 	return kind == PM_TIMER ? inl(PM_PORT) & PM_MASK : -read_pit() & PIT_MASK;
 }
 
-/* Reads TSC and counter as one: the tightest of three tries, because the host may hold us up between the two. */
+/*
+ * Reads TSC and counter as one: the tightest of three tries, because the host may hold us up
+ * between the two.
+ */
 static uint64_t read_both(uint32_t *counter)
 {
 	uint64_t best = UINT64_MAX, tsc = 0, before, after;
@@ -141,6 +157,7 @@ static uint64_t read_both(uint32_t *counter)
 	return tsc;
 }
 
+/* A port where nothing is always reads the same. */
 static bool counts(void)
 {
 	uint32_t first = read_counter(), i;
@@ -151,6 +168,7 @@ static bool counts(void)
 	return false;
 }
 
+/* The PM timer is the better one: 24 bits, and one exit for a reading. */
 static void choose(void)
 {
 	kind = PM_TIMER;
@@ -169,8 +187,9 @@ static void choose(void)
 }
 
 /*
- * No reference: a few sleeps, once, of which the shortest counts. Waking up takes its time, so the clock is slow by a percent or
- * so, which is said. With TSC deadlines not even that can be measured, and a tick stays a nanosecond.
+ * No reference: a few sleeps, once, of which the shortest counts. Waking up takes its time, so
+ * the clock is slow by a percent or so, which is said. With TSC deadlines not even that can be
+ * measured, and a tick stays a nanosecond.
  */
 static void measure_by_sleeping(void)
 {
@@ -186,9 +205,11 @@ static void measure_by_sleeping(void)
 	rate = i ? scale(NAP_NS, 1ull << 32, best) : 1ull << 32;
 	slope = rate;
 	check = UINT64_MAX;
-	log_line(LOG_WARN, "clock: nothing tells the rate of the TSC, taken to be %lu kHz", (unsigned long)scale(1000000, 1ull << 32, rate));
+	log_line(LOG_WARN, "clock: nothing tells the rate of the TSC, taken to be %lu kHz",
+		(unsigned long)scale(1000000, 1ull << 32, rate));
 }
 
+/* The first pair. Nothing can be said of the rate yet. */
 void steer_start(void)
 {
 	choose();
@@ -199,9 +220,10 @@ void steer_start(void)
 }
 
 /*
- * Ticks of the reference since `latest`. The TSC predicts them, and the counter, which knows only the last bits, corrects the
- * prediction by less than half a wrap. With no rate yet the prediction is "less than one wrap", which steer_now() has made sure of.
- * After a time so long that the rate is not good enough to tell wraps, *lost, the prediction is all there is.
+ * Ticks of the reference since `latest`. The TSC predicts them, and the counter, which knows only
+ * the last bits, corrects the prediction by less than half a wrap. With no rate yet the
+ * prediction is "less than one wrap", which steer_now() has made sure of. After a time so long
+ * that the rate is not good enough to tell wraps, *lost, the prediction is all there is.
  */
 static uint64_t ticks_since(uint64_t tsc, uint32_t counter, bool *lost)
 {
@@ -219,7 +241,10 @@ static uint64_t ticks_since(uint64_t tsc, uint32_t counter, bool *lost)
 	return expected > off ? expected - off : 0;
 }
 
-/* The window grows to twice MEMORY_NS and then loses its older half: the rate follows a host whose own clock is being steered. */
+/*
+ * The window grows to twice MEMORY_NS and then loses its older half: the rate follows a host
+ * whose own clock is being steered.
+ */
 static void slide(void)
 {
 	uint64_t memory = scale(MEMORY_NS, 1ull << 32, rate);
@@ -230,7 +255,10 @@ static void slide(void)
 	middle = latest;
 }
 
-/* From here on the line leads to where the reference says that we are when the next pair is due, if that takes no more than half or double speed. */
+/*
+ * From here on the line leads to where the reference says that we are when the next pair is due,
+ * if that takes no more than half or double speed.
+ */
 static void aim(uint64_t tsc, uint64_t told, uint64_t window)
 {
 	uint64_t real = scale(latest.ticks, NS_PER_S, hz);
@@ -276,8 +304,8 @@ static void take_pair(void)
 }
 
 /*
- * The first question came so late that the reference may have wrapped unseen. What has passed is guessed, and a window of
- * SPIN_NS, the only one that anybody waits for, begins now.
+ * The first question came so late that the reference may have wrapped unseen. What has passed is
+ * guessed, and a window of SPIN_NS, the only one that anybody waits for, begins now.
  */
 static void start_again(void)
 {
@@ -293,6 +321,7 @@ static void start_again(void)
 	take_pair();
 }
 
+/* Reading the TSC is all that it takes, but for the rare call that finds a pair due. */
 uint64_t steer_now(void)
 {
 	uint64_t tsc = cpu_tsc();

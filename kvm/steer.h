@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * A clock made of the TSC, whose rate nobody told, and of a slow reference whose rate is known. See steer.c.
- */
 #ifndef KVM_STEER_H
 #define KVM_STEER_H
+
+/*
+ * A clock made of the TSC, whose rate nobody told, and of a slow reference whose rate is known.
+ * See steer.c.
+ */
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What virtio.c asks of its two transports; each of virtio_pci.c and virtio_mmio.c has one of each.
- *
- * They touch registers and nothing else: the order in which that happens is virtio.c's.
- */
 #ifndef KVM_TRANSPORT_H
 #define KVM_TRANSPORT_H
 
+/*
+ * What virtio.c asks of its two transports; each of virtio_pci.c and virtio_mmio.c has one of
+ * each.
+ *
+ * They touch registers and nothing else: the order in which that happens is virtio.c's.
+ */
+
 #include "kvm/virtio.h"
 
-/* Looks at a PCI function, or at the registers at base. True, and *d filled in: a device that we know how to drive. */
+/*
+ * Looks at a PCI function, or at the registers at base. True, and *d filled in: a device that we
+ * know how to drive.
+ */
 bool virtio_pci_probe(struct virtio *d, uint32_t addr);
 bool virtio_mmio_probe(struct virtio *d, uint64_t base, uint32_t len, unsigned gsi);
 

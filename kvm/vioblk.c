@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+#include "kvm/vioblk.h"
+
 /*
  * Bringing up a virtio block device: features, limits, its queue. blk.c then moves the requests.
  *
- * The device counts in sectors of 512 bytes whatever its own are; here that becomes the disk's sector size, and limits
- * that no disk can have are refused or replaced, with a line.
+ * The device counts in sectors of 512 bytes whatever its own are; here that becomes the disk's
+ * sector size, and limits that no disk can have are refused or replaced, with a line.
  */
-#include "kvm/vioblk.h"
 
 #include "core/core.h"
 #include "core/err.h"
@@ -36,14 +37,28 @@
 
 struct vioblk vioblk[VIOBLK_MAX];
 
+/* A field of 32 bits that is there with its feature only. */
+static uint32_t option(struct virtio *d, unsigned feature, unsigned offset, uint32_t otherwise)
+{
+	return virtio_has(d, feature) ? (uint32_t)virtio_field(d, offset, 4) : otherwise;
+}
+
+/*
+ * A disk whose last sector is not whole loses it. One whose size is read while it changes is read
+ * again (virtio_field()).
+ */
 static void read_size(struct vioblk *x)
 {
 	x->info.sectors = virtio_field(x->dev, CONFIG_CAPACITY, 8) / (x->info.sector_size / SECTOR);
 }
 
+/*
+ * The door knows powers of two from 512 to 4096. A device that says otherwise still takes
+ * requests of 512 bytes, because that is what its sector numbers count.
+ */
 static uint32_t sector_size(struct virtio *d)
 {
-	uint32_t size = virtio_has(d, F_BLK_SIZE) ? (uint32_t)virtio_field(d, CONFIG_BLK_SIZE, 4) : SECTOR;
+	uint32_t size = option(d, F_BLK_SIZE, CONFIG_BLK_SIZE, SECTOR);
 
 	if (size >= SECTOR && size <= SECTOR_MAX && !(size & (size - 1)))
 		return size;
@@ -54,8 +69,8 @@ static uint32_t sector_size(struct virtio *d)
 /* How large a request may be, given what a piece may have and how many pieces there may be. */
 static int read_limits(struct vioblk *x)
 {
-	uint32_t size_max = virtio_has(x->dev, F_SIZE_MAX) ? (uint32_t)virtio_field(x->dev, CONFIG_SIZE_MAX, 4) : REQUEST_MAX;
-	uint32_t seg_max = virtio_has(x->dev, F_SEG_MAX) ? (uint32_t)virtio_field(x->dev, CONFIG_SEG_MAX, 4) : 1;
+	uint32_t size_max = option(x->dev, F_SIZE_MAX, CONFIG_SIZE_MAX, REQUEST_MAX);
+	uint32_t seg_max = option(x->dev, F_SEG_MAX, CONFIG_SEG_MAX, 1);
 	uint64_t most;
 
 	x->segs = seg_max < VIOBLK_SEGS ? seg_max : VIOBLK_SEGS;
@@ -69,6 +84,7 @@ static int read_limits(struct vioblk *x)
 	return -ERR_PROTO;
 }
 
+/* We send one range a request, so a device that takes none at a time has no discard for us. */
 static uint32_t max_discard(struct vioblk *x)
 {
 	uint32_t most;
@@ -79,6 +95,7 @@ static uint32_t max_discard(struct vioblk *x)
 	return most / (x->info.sector_size / SECTOR);
 }
 
+/* Everything that is told once. The size alone is read again later. */
 static int read_config(struct vioblk *x)
 {
 	x->info = (struct blk_info){ .read_only = virtio_has(x->dev, F_RO), .can_flush = virtio_has(x->dev, F_FLUSH) };
@@ -88,6 +105,10 @@ static int read_config(struct vioblk *x)
 	return read_limits(x);
 }
 
+/*
+ * Called whenever blk.c finds the queue broken; the first time it counts. The reset is what makes
+ * the memory ours again.
+ */
 void vioblk_fail(struct vioblk *x)
 {
 	if (x->info.broken)
@@ -96,6 +117,10 @@ void vioblk_fail(struct vioblk *x)
 	virtio_reset(x->dev);
 }
 
+/*
+ * A change of size raises an interrupt, but interrupts carry nothing here: so it is looked for
+ * now and then by whoever asks. The same look sees a device that has set NEEDS_RESET (§2.1.2).
+ */
 void vioblk_look(struct vioblk *x)
 {
 	uint64_t before = x->info.sectors;
@@ -115,6 +140,10 @@ static size_t slot_pages(const struct vioblk *x)
 	return (x->queue.size * sizeof *x->slots + PAGE_SIZE - 1) / PAGE_SIZE;
 }
 
+/*
+ * The queue, and a slot for each descriptor: a chain's slot is that of its first descriptor, so
+ * slots need no list of their own.
+ */
 static int make_queue(struct vioblk *x)
 {
 	int rc = virtio_queue(x->dev, &x->queue, 0, QUEUE_SIZE, true);
@@ -145,6 +174,7 @@ static int give_up(struct vioblk *x, int rc)
 	return rc;
 }
 
+/* One line, whole and to be searched for. */
 static void say_up(const struct vioblk *x)
 {
 	char place[24];
@@ -156,6 +186,10 @@ static void say_up(const struct vioblk *x)
 		x->info.max_sectors * x->info.sector_size >> 10, place, x->dev->polled ? ", no interrupt: polled" : "");
 }
 
+/*
+ * §5.2.5, in the order of §3.1.1. TOPOLOGY, CONFIG_WCE, MQ and WRITE_ZEROES are left alone: one
+ * queue is enough for one CPU, and the others are of no use to the door.
+ */
 int vioblk_open(unsigned n)
 {
 	struct vioblk *x = &vioblk[n];

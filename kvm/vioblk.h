@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef KVM_VIOBLK_H
+#define KVM_VIOBLK_H
+
 /*
  * A virtio block device (virtio 1.2 §5.2): vioblk.c brings it up, blk.c moves requests.
  */
-#ifndef KVM_VIOBLK_H
-#define KVM_VIOBLK_H
 
 #include "core/blk.h"
 #include "kvm/virtio.h"
@@ -22,7 +23,10 @@
 /* The most pieces that the data of one request is cut into. */
 #define VIOBLK_SEGS (VIRTQ_SEGS_MAX - 2)
 
-/* What the device needs besides the data, one for each descriptor: the header is read by it, the status written. */
+/*
+ * What the device needs besides the data, one for each descriptor: the header is read by it, the
+ * status written.
+ */
 struct vioblk_slot {
 	uint32_t type, reserved;
 	uint64_t sector; /* of 512 bytes, whatever the disk's own are */

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Bringing up a virtio network device: features, addresses, queues, receive buffers. nic.c then moves the frames.
- *
- * Receive memory is what a NIC costs. It scales with the machine: 256 buffers of 4 KiB from 64 MiB up, as few as
- * 16 of 2 KiB in the smallest, where a frame may then take several (MRG_RXBUF). Without that feature each buffer takes the largest
- * frame, and received segments are not merged by the device (§5.1.6.3.1).
- */
 #include "kvm/vionet.h"
+
+/*
+ * Bringing up a virtio network device: features, addresses, queues, receive buffers. nic.c then
+ * moves the frames.
+ *
+ * Receive memory is what a NIC costs. It scales with the machine: 256 buffers of 4 KiB from 64
+ * MiB up, as few as 16 of 2 KiB in the smallest, where a frame may then take several (MRG_RXBUF).
+ * Without that feature each buffer takes the largest frame, and received segments are not merged
+ * by the device (§5.1.6.3.1).
+ */
 
 #include "core/core.h"
 #include "core/err.h"
@@ -63,8 +66,9 @@ static void afford_buffers(struct vionet *x)
 }
 
 /*
- * A feature that stands on another is not taken without it (§5.1.3.1). Merged segments need buffers that merge, and room
- * for two of the largest: a device that finds none for one waits for it for ever.
+ * A feature that stands on another is not taken without it (§5.1.3.1). Merged segments need
+ * buffers that merge, and room for two of the largest: a device that finds none for one waits for
+ * it for ever.
  */
 static uint64_t wanted(const struct vionet *x, uint64_t offered)
 {
@@ -80,6 +84,7 @@ static uint64_t wanted(const struct vionet *x, uint64_t offered)
 	return w;
 }
 
+/* In the door's words. */
 static uint32_t features(const struct virtio *d)
 {
 	return (virtio_has(d, F_CSUM) ? NIC_TX_CSUM : 0) | (virtio_has(d, F_HOST_TSO4) ? NIC_TX_TSO4 : 0) |
@@ -87,7 +92,10 @@ static uint32_t features(const struct virtio *d)
 		(virtio_has(d, F_GUEST_TSO4) || virtio_has(d, F_GUEST_TSO6) ? NIC_RX_GSO : 0);
 }
 
-/* A device without an address of its own gets one that is locally administered (IEEE 802, second bit), by chance. */
+/*
+ * A device without an address of its own gets one that is locally administered (IEEE 802, second
+ * bit), by chance.
+ */
 static void make_mac(uint8_t *mac)
 {
 	uint64_t tsc = cpu_tsc() * 0x9e3779b97f4a7c15ull;
@@ -97,6 +105,10 @@ static void make_mac(uint8_t *mac)
 	mac[0] = (uint8_t)((mac[0] & 0xfc) | 2);
 }
 
+/*
+ * Address and MTU are told once, and only with their features; the MTU is then the largest that
+ * the device may send us (§5.1.4.1).
+ */
 static void read_config(struct vionet *x)
 {
 	uint16_t mtu = MTU_DEFAULT;
@@ -115,6 +127,10 @@ static void read_config(struct vionet *x)
 		log_line(LOG_WARN, "%s: mtu %u cannot be, %u taken", x->dev->name, mtu, MTU_DEFAULT);
 }
 
+/*
+ * A change of carrier raises an interrupt, but interrupts carry nothing here: so it is looked for
+ * now and then by whoever asks. The same look sees a device that has set NEEDS_RESET (§2.1.2).
+ */
 void vionet_look(struct vionet *x)
 {
 	x->look = plat_now() + LOOK_NS;
@@ -126,6 +142,10 @@ void vionet_look(struct vionet *x)
 	vionet_fail(x);
 }
 
+/*
+ * Called whenever nic.c finds a queue broken; the first time it counts. Both queues end, and the
+ * reset is what makes their memory ours again.
+ */
 void vionet_fail(struct vionet *x)
 {
 	if (x->info.broken)
@@ -134,7 +154,10 @@ void vionet_fail(struct vionet *x)
 	virtio_reset(x->dev);
 }
 
-/* How frames lie in buffers. Where a frame may not take several, fewer and larger ones take the same memory. */
+/*
+ * How frames lie in buffers. Where a frame may not take several, fewer and larger ones take the
+ * same memory.
+ */
 static void lay_out(struct vionet *x)
 {
 	uint32_t frame = x->info.mtu + ETHERNET + VLAN + sizeof(struct vionet_hdr) + 2, memory = x->nbufs * x->buf_size;
@@ -159,10 +182,17 @@ void vionet_post(struct vionet *x, struct vionet_buf *b)
 
 	if (x->apart)
 		seg[0].len = x->hdr_len;
-	/* Cannot fail: there are no more buffers than the ring takes. A broken ring takes them too. */
+	/*
+	 * Cannot fail: there are no more buffers than the ring takes. A broken ring takes them
+	 * too.
+	 */
 	(void)virtq_add(&x->rx, seg, 0, x->apart ? 2 : 1, b);
 }
 
+/*
+ * One run of pages for all buffers, a table of them, and the headers of frames to be sent. Every
+ * buffer is lent at once; the device sees them at the first doorbell, after DRIVER_OK.
+ */
 static int make_buffers(struct vionet *x)
 {
 	unsigned i, room = x->rx.size / (x->apart ? 2u : 1u);
@@ -187,6 +217,7 @@ static int make_buffers(struct vionet *x)
 	return 0;
 }
 
+/* The run of buffers itself was freed by make_buffers(), if it was the cause. */
 static void free_buffers(struct vionet *x)
 {
 	if (x->bufs)
@@ -195,6 +226,7 @@ static void free_buffers(struct vionet *x)
 		page_free(x->hdrs, (x->tx.size * sizeof *x->hdrs + PAGE_SIZE - 1) / PAGE_SIZE);
 }
 
+/* As many descriptors as there are buffers: a larger ring would stay empty. */
 static int make_queues(struct vionet *x)
 {
 	uint16_t size = (uint16_t)(x->nbufs * (x->apart ? 2 : 1));
@@ -207,7 +239,10 @@ static int make_queues(struct vionet *x)
 	return rc ? rc : make_buffers(x);
 }
 
-/* Takes back everything; the device is reset before the memory that it was lent goes to somebody else. */
+/*
+ * Takes back everything; the device is reset before the memory that it was lent goes to somebody
+ * else.
+ */
 static int give_up(struct vionet *x, int rc)
 {
 	log_line(LOG_ERR, "%s: cannot be brought up: error %d", x->dev->name, -rc);
@@ -219,19 +254,26 @@ static int give_up(struct vionet *x, int rc)
 	return rc;
 }
 
+/* One line, whole and to be searched for. */
 static void say_up(const struct vionet *x)
 {
 	const uint8_t *m = x->info.mac;
 	uint32_t f = x->info.features;
-	char place[24];
+	char place[24], offloads[48];
 
 	virtio_place(x->dev, place, sizeof place);
-	log_line(LOG_INFO, "%s: up, %02x:%02x:%02x:%02x:%02x:%02x, mtu %u,%s%s%s%s%s %u buffers of %u, virtio %s%s", x->dev->name,
-		m[0], m[1], m[2], m[3], m[4], m[5], x->info.mtu, f & NIC_TX_CSUM ? " csum" : "", f & NIC_TX_TSO4 ? " tso4" : "",
-		f & NIC_TX_TSO6 ? " tso6" : "", f & NIC_RX_CSUM ? " rx-csum" : "", f & NIC_RX_GSO ? " rx-gso" : "",
-		x->nbufs, x->buf_size, place, x->dev->polled ? ", no interrupt: polled" : "");
+	fmt_format(offloads, sizeof offloads, "%s%s%s%s%s%s", f ? "" : " none", f & NIC_TX_CSUM ? " csum" : "",
+		f & NIC_TX_TSO4 ? " tso4" : "", f & NIC_TX_TSO6 ? " tso6" : "",
+		f & NIC_RX_CSUM ? " rx-csum" : "", f & NIC_RX_GSO ? " rx-gso" : "");
+	log_line(LOG_INFO, "%s: up, %02x:%02x:%02x:%02x:%02x:%02x, mtu %u, %u buffers of %u, offloads%s, virtio %s%s",
+		x->dev->name, m[0], m[1], m[2], m[3], m[4], m[5], x->info.mtu, x->nbufs, x->buf_size, offloads, place,
+		x->dev->polled ? ", no interrupt: polled" : "");
 }
 
+/*
+ * §5.1.5, in the order of §3.1.1. The control queue, and with it filters, VLANs and more queues,
+ * is left alone: what reaches us is what the device lets through by itself.
+ */
 int vionet_open(unsigned n)
 {
 	struct vionet *x = &vionet[n];

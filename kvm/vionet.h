@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef KVM_VIONET_H
+#define KVM_VIONET_H
+
 /*
  * A virtio network device (virtio 1.2 §5.1): vionet.c brings it up, nic.c moves frames.
  */
-#ifndef KVM_VIONET_H
-#define KVM_VIONET_H
 
 #include "core/nic.h"
 #include "kvm/virtio.h"

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * virtio-rng (virtio 1.2 §5.4): one buffer that the host fills with random bytes, mixed into core/x86/random.c.
- *
- * A request is lent at start and its answer picked up when somebody wants random numbers, so that booting does not wait for
- * the host's entropy. Only a machine whose CPU has none waits, the first time. The bytes count for as much as they are
- * many, but come to nothing worse than before where the host is not to be trusted: they are mixed, not used.
- */
 #include "kvm/viorng.h"
+
+/*
+ * virtio-rng (virtio 1.2 §5.4): one buffer that the host fills with random bytes, mixed into
+ * core/x86/random.c.
+ *
+ * A request is lent at start and its answer picked up when somebody wants random numbers, so that
+ * booting does not wait for the host's entropy. Only a machine whose CPU has none waits, the
+ * first time. The bytes count for as much as they are many, but come to nothing worse than before
+ * where the host is not to be trusted: they are mixed, not used.
+ */
 
 #include "core/core.h"
 #include "core/plat.h"
@@ -55,7 +58,10 @@ void viorng_start(void)
 	ask();
 }
 
-/* Bytes are taken out before the buffer is lent again. No more counts than the device says that it wrote. */
+/*
+ * Bytes are taken out before the buffer is lent again. No more counts than the device says that
+ * it wrote.
+ */
 static void take(void)
 {
 	struct virtq_done done;

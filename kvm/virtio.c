@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What every virtio device has in common: being found, the handshake (virtio 1.2 §3.1.1), queues, configuration.
- *
- * Two transports, told apart by d->bus here and nowhere else. Devices of MMIO are named by the command line (plat.c collects
- * what it says), or, on a machine without PCI that says nothing, looked for where QEMU's microvm has its slots.
- */
 #include "kvm/virtio.h"
+
+/*
+ * What every virtio device has in common: being found, the handshake (virtio 1.2 §3.1.1), queues,
+ * configuration.
+ *
+ * Two transports, told apart by d->bus here and nowhere else. Devices of MMIO are named by the
+ * command line (plat.c collects what it says), or, on a machine without PCI that says nothing,
+ * looked for where QEMU's microvm has its slots.
+ */
 
 #include "core/core.h"
 #include "core/err.h"
@@ -32,9 +35,11 @@
 #define COMMON_FEATURES (VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC) | VIRTIO_BIT(VIRTIO_F_EVENT_IDX) | \
 	VIRTIO_BIT(VIRTIO_F_VERSION_1) | VIRTIO_BIT(VIRTIO_F_ACCESS_PLATFORM) | VIRTIO_BIT(VIRTIO_F_ANY_LAYOUT))
 
+/* Found once, before the seal, and never forgotten. */
 static struct virtio devices[DEVICES_MAX];
 static unsigned ndevices;
 
+/* In the order of buses and devices, which is that of QEMU's command line. */
 static void find_pci(void)
 {
 	uint32_t addr;
@@ -44,6 +49,7 @@ static void find_pci(void)
 			ndevices++;
 }
 
+/* In the order of slots.c. */
 static void find_mmio(void)
 {
 	struct slot s;
@@ -65,6 +71,7 @@ void virtio_find(void)
 	find_mmio();
 }
 
+/* Types are numbered each for itself: the second disk is disk 1 however many NICs there are. */
 struct virtio *virtio_get(unsigned type, unsigned n)
 {
 	unsigned i;
@@ -76,6 +83,7 @@ struct virtio *virtio_get(unsigned type, unsigned n)
 	return NULL;
 }
 
+/* As people write it elsewhere, so that a device can be told from its neighbours. */
 void virtio_place(const struct virtio *d, char *buf, size_t size)
 {
 	unsigned addr = (unsigned)d->where;
@@ -86,6 +94,7 @@ void virtio_place(const struct virtio *d, char *buf, size_t size)
 		fmt_format(buf, size, "mmio %lx", (unsigned long)d->where);
 }
 
+/* §2.1: bits are added one by one and never cleared but by a reset. */
 static uint8_t get_status(struct virtio *d)
 {
 	return d->bus == VIRTIO_PCI ? virtio_pci_status(d) : virtio_mmio_status(d);
@@ -119,6 +128,7 @@ static bool reset(struct virtio *d)
 	return false;
 }
 
+/* For a device that misbehaved. Not even that it refuses to reset can be helped, only said. */
 void virtio_reset(struct virtio *d)
 {
 	if (!reset(d))
@@ -131,6 +141,7 @@ void virtio_close(struct virtio *d)
 	d->open = false;
 }
 
+/* A device that we do not get along with is told so (§3.1.1). */
 static int refuse(struct virtio *d, const char *why)
 {
 	log_line(LOG_ERR, "%s: %s", d->name, why);
@@ -154,7 +165,10 @@ int virtio_begin(struct virtio *d, const char *name, unsigned n)
 	return 0;
 }
 
-/* Steps 4 to 6; a legacy device has no 5 and 6. ANY_LAYOUT is a legacy bit and means something else, or nothing, elsewhere. */
+/*
+ * Steps 4 to 6; a legacy device has no 5 and 6. ANY_LAYOUT is a legacy bit and means something
+ * else, or nothing, elsewhere.
+ */
 int virtio_agree(struct virtio *d, uint64_t wanted)
 {
 	d->features = d->offered & (wanted | COMMON_FEATURES);
@@ -179,13 +193,17 @@ bool virtio_has(const struct virtio *d, unsigned feature)
 	return d->features & VIRTIO_BIT(feature);
 }
 
+/* What virtq.c must know of the device. */
 static uint16_t queue_flags(const struct virtio *d, bool chains)
 {
 	return (uint16_t)((virtio_has(d, VIRTIO_F_EVENT_IDX) ? VIRTQ_EVENT_IDX : 0) |
 		(chains && virtio_has(d, VIRTIO_F_INDIRECT_DESC) ? VIRTQ_INDIRECT : 0) | (d->legacy ? VIRTQ_LENIENT : 0));
 }
 
-/* The largest power of two that both sides take: we do not rely on the device's word that its own is one. */
+/*
+ * The largest power of two that both sides take: we do not rely on the device's word that its own
+ * is one.
+ */
 static uint16_t queue_size(uint16_t most, uint16_t want)
 {
 	while (want > most)
@@ -193,6 +211,10 @@ static uint16_t queue_size(uint16_t most, uint16_t want)
 	return want;
 }
 
+/*
+ * The device's registers are touched in the order of §4.1.5.1.3 and §4.2.3.2: select, look, size,
+ * addresses, and the last write makes the queue live.
+ */
 int virtio_queue(struct virtio *d, struct virtq *q, uint16_t index, uint16_t want, bool chains)
 {
 	uint16_t most = d->bus == VIRTIO_PCI ? virtio_pci_select(d, index) : virtio_mmio_select(d, index);
@@ -222,11 +244,13 @@ void virtio_ready(struct virtio *d)
 	add_status(d, VIRTIO_DRIVER_OK);
 }
 
+/* A device that cannot say is taken to be steady. */
 static uint32_t generation(struct virtio *d)
 {
 	return d->bus == VIRTIO_PCI ? virtio_pci_generation(d) : virtio_mmio_generation(d);
 }
 
+/* The caller has looked that it lies within the window. */
 static uint64_t read_field(const struct virtio *d, unsigned offset, unsigned width)
 {
 	uintptr_t at = d->config.base + offset;
@@ -244,8 +268,9 @@ static uint64_t read_field(const struct virtio *d, unsigned offset, unsigned wid
 }
 
 /*
- * A field is read in its own width, one of 64 bits in two halves (§4.1.3.1), which belong together when the generation
- * was the same before and after (§2.5.1). A device that never settles gets what it deserves.
+ * A field is read in its own width, one of 64 bits in two halves (§4.1.3.1), which belong
+ * together when the generation was the same before and after (§2.5.1). A device that never
+ * settles gets what it deserves.
  */
 uint64_t virtio_field(struct virtio *d, unsigned offset, unsigned width)
 {
@@ -279,9 +304,10 @@ bool virtio_kick(struct virtio *d, struct virtq *q)
 }
 
 /*
- * The line of an MMIO device stays up until it is acknowledged, and rings only when it rises. Whoever sees a wake-up since
- * the last time acknowledges, blindly (whose it was would be one more exit to find out), and only then looks for work. An
- * interrupt that did not end a wait yet is still pending, ends the next one, and is acknowledged after it.
+ * The line of an MMIO device stays up until it is acknowledged, and rings only when it rises.
+ * Whoever sees a wake-up since the last time acknowledges, blindly (whose it was would be one
+ * more exit to find out), and only then looks for work. An interrupt that did not end a wait yet
+ * is still pending, ends the next one, and is acknowledged after it.
  */
 void virtio_ack(struct virtio *d)
 {

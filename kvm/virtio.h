@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef KVM_VIRTIO_H
+#define KVM_VIRTIO_H
+
 /*
  * A virtio device: finding it, its handshake, its queues, its configuration. See virtio.c.
  *
- * virtio_find() makes the list of them once, before the seal. To bring one up: virtio_begin(), virtio_agree(), the
- * driver's look at its configuration, virtio_queue() for each queue, virtio_ready().
+ * virtio_find() makes the list of them once, before the seal. To bring one up: virtio_begin(),
+ * virtio_agree(), the driver's look at its configuration, virtio_queue() for each queue,
+ * virtio_ready().
  */
-#ifndef KVM_VIRTIO_H
-#define KVM_VIRTIO_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -66,23 +68,27 @@ void virtio_find(void);
 struct virtio *virtio_get(unsigned type, unsigned n);
 
 /*
- * Resets it and reads what it offers; name and n make its name in the log. Then virtio_agree() on those of the `wanted` features that it
- * offers, and what every device needs. Return 0, -ERR_BUSY, -ERR_PROTO with a log line.
+ * Resets it and reads what it offers; name and n make its name in the log. Then virtio_agree() on
+ * those of the `wanted` features that it offers, and what every device needs. Return 0,
+ * -ERR_BUSY, -ERR_PROTO with a log line.
  */
 int virtio_begin(struct virtio *d, const char *name, unsigned n);
 int virtio_agree(struct virtio *d, uint64_t wanted);
 bool virtio_has(const struct virtio *d, unsigned feature);
 
 /*
- * Makes queue `index` of at most `want` descriptors, a power of two; `chains`: long ones will come, so indirect tables are worth their memory.
- * Returns 0, -ERR_PROTO when the device has no such queue, -ERR_NOMEM.
+ * Makes queue `index` of at most `want` descriptors, a power of two; `chains`: long ones will
+ * come, so indirect tables are worth their memory. Returns 0, -ERR_PROTO when the device has no
+ * such queue, -ERR_NOMEM.
  */
 int virtio_queue(struct virtio *d, struct virtq *q, uint16_t index, uint16_t want, bool chains);
 
 /* DRIVER_OK: from here on it works, and doorbells may ring. */
 void virtio_ready(struct virtio *d);
 
-/* Ends it: after this it touches no memory of ours. virtio_close() also lets it be started again. */
+/*
+ * Ends it: after this it touches no memory of ours. virtio_close() also lets it be started again.
+ */
 void virtio_reset(struct virtio *d);
 void virtio_close(struct virtio *d);
 
@@ -95,7 +101,10 @@ uint64_t virtio_field(struct virtio *d, unsigned offset, unsigned width);
 /* Rings. Returns whether it did. */
 bool virtio_kick(struct virtio *d, struct virtq *q);
 
-/* Before virtq_arm(): lowers the interrupt line where there is one, and sees to those who cannot interrupt. */
+/*
+ * Before virtq_arm(): lowers the interrupt line where there is one, and sees to those who cannot
+ * interrupt.
+ */
 void virtio_ack(struct virtio *d);
 
 /* Where it is, for the log: "pci 00:02.0" or "mmio feb00e00". */

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * virtio over MMIO, version 2 and version 1, which is legacy and what QEMU's microvm has by default (virtio 1.2 §4.2).
- *
- * A legacy device knows 32 feature bits, no FEATURES_OK, and takes a queue as the number of one page.
- */
 #include "kvm/transport.h"
+
+/*
+ * virtio over MMIO, version 2 and version 1, which is legacy and what QEMU's microvm has by
+ * default (virtio 1.2 §4.2).
+ *
+ * A legacy device knows 32 feature bits, no FEATURES_OK, and takes a queue as the number of one
+ * page.
+ */
 
 #include "core/core.h"
 #include "core/err.h"
@@ -37,13 +40,20 @@
 #define LEGACY 1u
 #define MODERN 2u
 
+/*
+ * What is not there reads as zeroes or all ones, and an empty slot as device 0, which is to be
+ * passed over in silence (§4.2.3.1.1). The page stays mapped: its neighbours may be devices.
+ */
 bool virtio_mmio_probe(struct virtio *d, uint64_t base, uint32_t len, unsigned gsi)
 {
 	uint32_t version, type;
 
 	if (base & 3 || len < CONFIG || map_device(base, len))
 		return false;
-	/* Most slots are empty, so the register that tells that comes first: one exit instead of three. */
+	/*
+	 * Most slots are empty, so the register that tells that comes first: one exit instead of
+	 * three.
+	 */
 	type = mmio_read32(base + DEVICE_ID);
 	if (type != VIRTIO_NET && type != VIRTIO_BLK && type != VIRTIO_RNG)
 		return false;
@@ -58,6 +68,7 @@ bool virtio_mmio_probe(struct virtio *d, uint64_t base, uint32_t len, unsigned g
 	return true;
 }
 
+/* §4.2.2.2: 32 bits wide, all of them, whatever they hold. */
 uint8_t virtio_mmio_status(struct virtio *d)
 {
 	return (uint8_t)mmio_read32(d->common.base + STATUS);
@@ -74,6 +85,7 @@ static uint64_t offered(struct virtio *d, uint32_t half)
 	return mmio_read32(d->common.base + DEVICE_FEATURES);
 }
 
+/* A legacy device may answer anything for the second half, and has none. */
 uint64_t virtio_mmio_offered(struct virtio *d)
 {
 	return offered(d, 0) | (d->legacy ? 0 : offered(d, 1) << 32);
@@ -85,6 +97,7 @@ static void accept(struct virtio *d, uint32_t half, uint32_t features)
 	mmio_write32(d->common.base + DRIVER_FEATURES, features);
 }
 
+/* A legacy device learns here in which units it will be told of queues (§4.2.4). */
 void virtio_mmio_accept(struct virtio *d, uint64_t features)
 {
 	accept(d, 0, (uint32_t)features);
@@ -94,7 +107,10 @@ void virtio_mmio_accept(struct virtio *d, uint64_t features)
 		accept(d, 1, (uint32_t)(features >> 32));
 }
 
-/* A queue that is in use already is none of ours: the device was reset, so that is a device that lies (§4.2.3.2 step 2). */
+/*
+ * A queue that is in use already is none of ours: the device was reset, so that is a device that
+ * lies (§4.2.3.2 step 2).
+ */
 uint16_t virtio_mmio_select(struct virtio *d, uint16_t index)
 {
 	uint32_t most;
@@ -106,6 +122,7 @@ uint16_t virtio_mmio_select(struct virtio *d, uint16_t index)
 	return most < VIRTQ_SIZE_MAX ? (uint16_t)most : VIRTQ_SIZE_MAX;
 }
 
+/* §4.2.4: the page's number is the last that is written, and makes the queue live. */
 static int enable_legacy(struct virtio *d, struct virtq *q)
 {
 	uint64_t page = (uintptr_t)q->desc / PAGE_SIZE;
@@ -117,6 +134,7 @@ static int enable_legacy(struct virtio *d, struct virtq *q)
 	return 0;
 }
 
+/* All queues share one doorbell; the number that is written tells them apart. */
 int virtio_mmio_enable(struct virtio *d, struct virtq *q)
 {
 	q->doorbell = d->common.base + QUEUE_NOTIFY;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#include "kvm/transport.h"
+
 /*
  * virtio over PCI: modern devices and the modern half of transitional ones (virtio 1.2 §4.1).
  *
- * Where its registers are, the device tells by vendor capabilities: a BAR, an offset and a length for each of
- * the four structures. Every register access below stays within the length that was told and is mapped.
+ * Where its registers are, the device tells by vendor capabilities: a BAR, an offset and a length
+ * for each of the four structures. Every register access below stays within the length that was
+ * told and is mapped.
  */
-#include "kvm/transport.h"
 
 #include "core/err.h"
 #include "core/x86/io.h"
@@ -17,7 +19,10 @@
 #define DEVICE_MODERN 0x1040u       /* to 0x107f: and the type (§4.1.2) */
 #define DEVICE_END 0x1080u
 
-/* A vendor capability (§4.1.4): id, next, length, kind; BAR; offset; length; and after a notify one the step. */
+/*
+ * A vendor capability (§4.1.4): id, next, length, kind; BAR; offset; length; and after a notify
+ * one the step.
+ */
 #define CAP_BAR 4u
 #define CAP_OFFSET 8u
 #define CAP_LENGTH 12u
@@ -50,6 +55,7 @@
 #define VECTOR 0u /* the one entry of the MSI-X table that pci_msix() filled */
 #define NO_VECTOR 0xffffu
 
+/* 0: not virtio. */
 static uint16_t type_of(uint32_t addr)
 {
 	uint32_t id = pci_read32(addr, PCI_ID), device = id >> 16;
@@ -61,7 +67,10 @@ static uint16_t type_of(uint32_t addr)
 	return (uint16_t)(pci_read32(addr, PCI_SUBSYSTEM) >> 16);
 }
 
-/* Maps the structure that the capability at `at` describes, the first time that its kind is seen (§4.1.4.1: the first is preferred). */
+/*
+ * Maps the structure that the capability at `at` describes, the first time that its kind is seen
+ * (§4.1.4.1: the first is preferred).
+ */
 static void map_window(uint32_t addr, unsigned at, struct virtio_window *w, uint32_t least)
 {
 	uint32_t len = pci_read32(addr, at + CAP_LENGTH), offset = pci_read32(addr, at + CAP_OFFSET);
@@ -75,6 +84,10 @@ static void map_window(uint32_t addr, unsigned at, struct virtio_window *w, uint
 	*w = (struct virtio_window){ bar + offset, len };
 }
 
+/*
+ * Kinds that are not looked for: ISR (MSI-X needs none), access by configuration space, and those
+ * to come.
+ */
 static void see_capability(struct virtio *d, uint32_t addr, unsigned at)
 {
 	uint32_t head = pci_read32(addr, at), len = head >> 16 & 0xff, kind = head >> 24;
@@ -91,6 +104,11 @@ static void see_capability(struct virtio *d, uint32_t addr, unsigned at)
 	d->notify_step = pci_read32(addr, at + CAP_STEP);
 }
 
+/*
+ * Everything that needs PCI configuration is done here, before the seal: from here on the device
+ * is its windows in memory. Without a device configuration it is still a device: its fields read
+ * 0.
+ */
 bool virtio_pci_probe(struct virtio *d, uint32_t addr)
 {
 	uint16_t type = type_of(addr);
@@ -110,6 +128,7 @@ bool virtio_pci_probe(struct virtio *d, uint32_t addr)
 	return d->common.base && d->notify.base;
 }
 
+/* §4.1.3.1: each field is accessed in its own width. */
 uint8_t virtio_pci_status(struct virtio *d)
 {
 	return mmio_read8(d->common.base + DEVICE_STATUS);
@@ -120,6 +139,7 @@ void virtio_pci_set_status(struct virtio *d, uint8_t status)
 	mmio_write8(d->common.base + DEVICE_STATUS, status);
 }
 
+/* 64 bits through a window of 32. */
 uint64_t virtio_pci_offered(struct virtio *d)
 {
 	uint64_t low;
@@ -144,7 +164,10 @@ uint16_t virtio_pci_select(struct virtio *d, uint16_t index)
 	return mmio_read16(d->common.base + QUEUE_SIZE);
 }
 
-/* §4.1.5.1.2: a vector that reads back as "none" could not be set up, and the queue will be looked at now and then instead. */
+/*
+ * §4.1.5.1.2: a vector that reads back as "none" could not be set up, and the queue will be
+ * looked at now and then instead.
+ */
 static void set_vectors(struct virtio *d)
 {
 	if (d->polled)
@@ -154,6 +177,10 @@ static void set_vectors(struct virtio *d)
 	d->polled = mmio_read16(d->common.base + QUEUE_VECTOR) == NO_VECTOR;
 }
 
+/*
+ * The doorbell's place is told for each queue, in steps that may be 0: then all share one, and
+ * the queue's number that is written tells them apart (§4.1.5.2).
+ */
 int virtio_pci_enable(struct virtio *d, struct virtq *q)
 {
 	uint64_t doorbell = (uint64_t)mmio_read16(d->common.base + QUEUE_NOTIFY) * d->notify_step;

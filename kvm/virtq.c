@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: MIT */
+#include "kvm/virtq.h"
+
 /*
- * A split virtqueue, the driver's side (virtio 1.2 §2.7), with event indexes and indirect descriptors.
+ * A split virtqueue, the driver's side (virtio 1.2 §2.7), with event indexes and indirect
+ * descriptors.
  *
- * The device is not trusted. What it writes is the used ring and avail_event, and each of these words
- * is read once, checked, and then used; descriptors and everything else that we wrote to shared memory is never read back. A used
- * entry must name a chain in flight and no more bytes than were lent; more entries than chains in flight cannot be. Whoever
- * breaks one of these rules gets one log line and is not listened to any more.
+ * The device is not trusted. What it writes is the used ring and avail_event, and each of these
+ * words is read once, checked, and then used; descriptors and everything else that we wrote to
+ * shared memory is never read back. A used entry must name a chain in flight and no more bytes
+ * than were lent; more entries than chains in flight cannot be. Whoever breaks one of these rules
+ * gets one log line and is not listened to any more.
  *
  * Indexes are 16 bits wide and wrap; they are compared by difference only.
  *
- * Order between the two sides, on x86: stores are seen in the order in which they were made, and loads are made in theirs. So
- * the compiler alone has to be held back, but for one case: a store followed by a load of what the
- * other side stores (our index against its event, our event against its index) needs a fence, or both sides miss each other.
+ * Order between the two sides, on x86: stores are seen in the order in which they were made, and
+ * loads are made in theirs. So the compiler alone has to be held back, but for one case: a store
+ * followed by a load of what the other side stores (our index against its event, our event
+ * against its index) needs a fence, or both sides miss each other.
  */
-#include "kvm/virtq.h"
 
 #include "core/core.h"
 #include "core/err.h"
@@ -29,7 +33,10 @@
 #define LOAD(field) (*(const volatile __typeof__(field) *)&(field))
 #define STORE(field, value) (*(volatile __typeof__(field) *)&(field) = (value))
 
-/* Tables for long chains: not one for each descriptor, because chains need one only when the ring gets short. */
+/*
+ * Tables for long chains: not one for each descriptor, because chains need one only when the ring
+ * gets short.
+ */
 #define TABLES_MAX 64u
 
 static size_t pages(size_t bytes)
@@ -37,7 +44,10 @@ static size_t pages(size_t bytes)
 	return (bytes + PAGE_SIZE - 1) / PAGE_SIZE;
 }
 
-/* The legacy layout (§2.7.2), which is as good as any: descriptors, available ring, and the used ring on a page of its own. */
+/*
+ * The legacy layout (§2.7.2), which is as good as any: descriptors, available ring, and the used
+ * ring on a page of its own.
+ */
 static size_t used_offset(uint16_t size)
 {
 	return pages(size * sizeof(struct virtq_desc) + sizeof(struct virtq_avail) + (size + 1) * 2u) * PAGE_SIZE;
@@ -50,6 +60,7 @@ static unsigned table_count(const struct virtq *q)
 	return q->size / 2 < TABLES_MAX ? q->size / 2 : TABLES_MAX;
 }
 
+/* Three runs of pages: what is shared, what is ours alone, and the tables. */
 static int get_memory(struct virtq *q)
 {
 	size_t tables = table_count(q) * (VIRTQ_SEGS_MAX * sizeof *q->tables + sizeof *q->table_free);
@@ -63,6 +74,7 @@ static int get_memory(struct virtq *q)
 	return q->desc && q->slot && (q->tables || !q->table_pages) ? 0 : -ERR_NOMEM;
 }
 
+/* For one that never came up: a live one stays for ever. */
 void virtq_free(struct virtq *q)
 {
 	if (q->desc)
@@ -105,7 +117,10 @@ int virtq_init(struct virtq *q, const char *name, uint16_t size, uint16_t flags)
 	return 0;
 }
 
-/* Behind the rings stand the events: the index after whose use the other side wants to hear of it (§2.7.7, §2.7.10). */
+/*
+ * Behind the rings stand the events: the index after whose use the other side wants to hear of it
+ * (§2.7.7, §2.7.10).
+ */
 static uint16_t *used_event(struct virtq *q)
 {
 	return &q->avail->ring[q->size];
@@ -117,14 +132,15 @@ static const uint16_t *avail_event(const struct virtq *q)
 }
 
 /*
- * A table saves descriptors, but the device has to map it first. So it is used where the ring is more than half full, or
- * the chain would not fit otherwise.
+ * A table saves descriptors, but the device has to map it first. So it is used where the ring is
+ * more than half full, or the chain would not fit otherwise.
  */
 static bool wants_table(const struct virtq *q, unsigned n)
 {
 	return n > 1 && q->nfree && q->ntable_free && (n > q->nfree || q->nfree < q->size / 2);
 }
 
+/* In the ring and in tables alike. */
 static void fill(struct virtq_desc *d, const struct virtq_seg *seg, bool in, bool more, uint16_t next)
 {
 	d->addr = (uintptr_t)seg->base;
@@ -133,7 +149,9 @@ static void fill(struct virtq_desc *d, const struct virtq_seg *seg, bool in, boo
 	d->next = next;
 }
 
-/* The whole chain in a table, and one descriptor for the table. Returns the last descriptor used. */
+/*
+ * The whole chain in a table, and one descriptor for the table. Returns the last descriptor used.
+ */
 static uint16_t add_table(struct virtq *q, const struct virtq_seg *v, unsigned out, unsigned n, struct virtq_slot *slot)
 {
 	uint16_t table = q->table_free[--q->ntable_free], head = q->free;
@@ -164,6 +182,10 @@ static uint16_t add_chain(struct virtq *q, const struct virtq_seg *v, unsigned o
 	return last;
 }
 
+/*
+ * The available ring's entry is written at once, its index only by virtq_publish(): until then the
+ * device sees nothing of it, and a batch costs one store of the index.
+ */
 int virtq_add(struct virtq *q, const struct virtq_seg *v, unsigned out, unsigned in, void *token)
 {
 	uint16_t head = q->free;
@@ -186,7 +208,10 @@ int virtq_add(struct virtq *q, const struct virtq_seg *v, unsigned out, unsigned
 	return 0;
 }
 
-/* §2.7.13.3: the index goes out after what it covers, and is seen before we look whether a notification is wanted. */
+/*
+ * §2.7.13.3: the index goes out after what it covers, and is seen before we look whether a
+ * notification is wanted.
+ */
 bool virtq_publish(struct virtq *q)
 {
 	uint16_t old = q->published, event;
@@ -212,7 +237,10 @@ void virtq_break(struct virtq *q, const char *what, unsigned value, unsigned lim
 	q->broken = true;
 }
 
-/* Until somebody arms again, the device need not interrupt. With event indexes that is so by itself: the event lies behind. */
+/*
+ * Until somebody arms again, the device need not interrupt. With event indexes that is so by
+ * itself: the event lies behind.
+ */
 static void disarm(struct virtq *q)
 {
 	q->armed = false;
@@ -237,6 +265,7 @@ unsigned virtq_pending(struct virtq *q)
 	return n;
 }
 
+/* A chain's descriptors go back to the free list in one piece, by our own links. */
 static void retire(struct virtq *q, uint16_t head)
 {
 	struct virtq_slot *slot = &q->slot[head];
@@ -250,6 +279,10 @@ static void retire(struct virtq *q, uint16_t head)
 		q->table_free[q->ntable_free++] = (uint16_t)(slot->table - 1);
 }
 
+/*
+ * The entry is copied, then judged: first whether it names a descriptor at all, then whether a
+ * chain begins there, then whether its length can be. Only then is it believed.
+ */
 bool virtq_take(struct virtq *q, struct virtq_done *done)
 {
 	struct virtq_used_elem *e = &q->used->ring[q->seen & (q->size - 1)];
@@ -266,7 +299,10 @@ bool virtq_take(struct virtq *q, struct virtq_done *done)
 		return false;
 	}
 	if (len > slot->lent) {
-		/* Where nothing was lent to write, the length says nothing, and some devices fill it in all the same. */
+		/*
+		 * Where nothing was lent to write, the length says nothing, and some devices fill
+		 * it in all the same.
+		 */
 		if (slot->lent && !(q->flags & VIRTQ_LENIENT)) {
 			virtq_break(q, "used length", len, slot->lent);
 			return false;
@@ -280,7 +316,8 @@ bool virtq_take(struct virtq *q, struct virtq_done *done)
 }
 
 /*
- * The event is stored, then the index is loaded: either we see what the device did, or it sees what we ask for (§2.7.7.1).
+ * The event is stored, then the index is loaded: either we see what the device did, or it sees
+ * what we ask for (§2.7.7.1).
  */
 bool virtq_arm(struct virtq *q, unsigned after)
 {
@@ -295,6 +332,7 @@ bool virtq_arm(struct virtq *q, unsigned after)
 	return (uint16_t)(LOAD(q->used->idx) - q->seen) > after;
 }
 
+/* Slot by slot, on from where the last call ended; round again for chains added since. */
 void *virtq_drain(struct virtq *q)
 {
 	void *token;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef KVM_VIRTQ_H
+#define KVM_VIRTQ_H
+
 /*
  * A split virtqueue, the driver's side (virtio 1.2 §2.7). See virtq.c.
  *
- * The order of calls: virtq_add() any number of times, virtq_publish(), and if that says so the doorbell;
- * virtq_pending() and that many times virtq_take(); before sleeping virtq_arm().
+ * The order of calls: virtq_add() any number of times, virtq_publish(), and if that says so the
+ * doorbell; virtq_pending() and that many times virtq_take(); before sleeping virtq_arm().
  */
-#ifndef KVM_VIRTQ_H
-#define KVM_VIRTQ_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -96,15 +97,19 @@ struct virtq_done {
 int virtq_init(struct virtq *q, const char *name, uint16_t size, uint16_t flags);
 void virtq_free(struct virtq *q);
 
-/* The descriptor at which the next chain will begin: for callers who keep something of their own for each. Only when there is room. */
+/*
+ * The descriptor at which the next chain will begin: for callers who keep something of their own
+ * for each. Only when there is room.
+ */
 static inline uint16_t virtq_head(const struct virtq *q)
 {
 	return q->free;
 }
 
 /*
- * Lends a chain: the first `out` pieces are read by the device, the next `in` written. Returns 0, or -ERR_AGAIN when there is no room.
- * The array is the caller's again, the pieces are the device's until virtq_take() or virtq_drain() gives the token back, which may not be NULL.
+ * Lends a chain: the first `out` pieces are read by the device, the next `in` written. Returns 0,
+ * or -ERR_AGAIN when there is no room. The array is the caller's again, the pieces are the
+ * device's until virtq_take() or virtq_drain() gives the token back, which may not be NULL.
  */
 int virtq_add(struct virtq *q, const struct virtq_seg *v, unsigned out, unsigned in, void *token);
 
@@ -114,18 +119,25 @@ bool virtq_publish(struct virtq *q);
 /* How many chains came back. 0 for a broken queue, and an index that cannot be breaks it. */
 unsigned virtq_pending(struct virtq *q);
 
-/* Takes the next of them. Returns false, and the queue is broken, when what the device says cannot be. */
+/*
+ * Takes the next of them. Returns false, and the queue is broken, when what the device says
+ * cannot be.
+ */
 bool virtq_take(struct virtq *q, struct virtq_done *done);
 
 /*
- * Asks for an interrupt once more than `after` further chains have come back. Returns true when that is so already.
+ * Asks for an interrupt once more than `after` further chains have come back. Returns true when
+ * that is so already.
  */
 bool virtq_arm(struct virtq *q, unsigned after);
 
 /* Marks the queue broken, with one log line. The caller sees to it that the device is reset. */
 void virtq_break(struct virtq *q, const char *what, unsigned value, unsigned limit);
 
-/* After the device was reset: gives back the chains that it never returned, one a call, NULL at the end. */
+/*
+ * After the device was reset: gives back the chains that it never returned, one a call, NULL at
+ * the end.
+ */
 void *virtq_drain(struct virtq *q);
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "test/fake/vmm.h"
+
 /*
  * The fake machine's memory, time, gate and log; and children to run cases in. Read vmm.h first.
  */
-#define _GNU_SOURCE
-#include "test/fake/vmm.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -252,7 +253,10 @@ static int map_page(uintptr_t page, unsigned perm)
 	return 0;
 }
 
-/* What can be read of the address space: firmware's tables, and all ones where nothing is. Not where this program itself lies. */
+/*
+ * What can be read of the address space: firmware's tables, and all ones where nothing is. Not
+ * where this program itself lies.
+ */
 static int make_readable(uintptr_t page)
 {
 	void *p;
@@ -316,6 +320,7 @@ int gate_msr(uint32_t msr, uint64_t value)
 		return -ERR_PERM;
 	if (!vmm.kvmclock)
 		vmm_wrong("MSR %#x: there is no kvmclock", msr);
+	vmm.kvmclock_page = page;
 	if (msr == 0x4b564d00)
 		memcpy(page, (uint32_t[]){ 2, 1700000000, 500000000 }, 12);
 	else
@@ -347,7 +352,10 @@ void vmm_work(void)
 	inside = false;
 }
 
-/* An interrupt that is pending ends it at once; else the devices work, and then the timer runs out. */
+/*
+ * An interrupt that is pending ends it at once; else the devices work, and then the timer runs
+ * out.
+ */
 void gate_wait(uint64_t timer)
 {
 	uint64_t end = timer;
@@ -362,6 +370,7 @@ void gate_wait(uint64_t timer)
 		end = now_ns + timer;
 	if (!pending)
 		vmm_work();
+	vmm.timed_out = !pending;
 	if (!pending) {
 		if (!end)
 			vmm_wrong("asleep for ever\n%s", log_text);

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * QEMU on the desk: ports, PCI, MMIO, interrupts, clocks, and the device's side of virtqueues in one Unix process, so
- * that kvm/ runs unchanged under sanitizers.
- *
- * Time is virtual and goes on with every access. The devices work in vmm_turn(), which the fake cpu.h calls wherever the driver orders its memory
- * accesses, with a chance of vmm.eager in 256, and in gate_wait(). What virtio 1.2 says that a driver MUST or MUST NOT is checked, as is what the
- * gate would refuse; the first breach ends the case with `vmm: ...`. Lies are told on demand: vmm.lie says which one, once, at the next chance.
- *
- * Each case runs in a child process (vmm_child), so that the room's static state is new. Memory lies low, because a legacy
- * device knows a queue by 32 bits; programs are linked with -no-pie and an image_end below their own text.
- */
 #ifndef TEST_FAKE_VMM_H
 #define TEST_FAKE_VMM_H
+
+/*
+ * QEMU on the desk: ports, PCI, MMIO, interrupts, clocks, and the device's side of virtqueues in
+ * one Unix process, so that kvm/ runs unchanged under sanitizers.
+ *
+ * Time is virtual and goes on with every access. The devices work in vmm_turn(), which the fake
+ * cpu.h calls wherever the driver orders its memory accesses, with a chance of vmm.eager in 256,
+ * and in gate_wait(). What virtio 1.2 says that a driver MUST or MUST NOT is checked, as is what
+ * the gate would refuse; the first breach ends the case with `vmm: ...`. Lies are told on demand:
+ * vmm.lie says which one, once, at the next chance.
+ *
+ * Each case runs in a child process (vmm_child), so that the room's static state is new. Memory
+ * lies low, because a legacy device knows a queue by 32 bits; programs are linked with -no-pie
+ * and an image_end below their own text.
+ */
 
 #include <stdarg.h>
 #include <stdbool.h>
@@ -66,6 +70,8 @@ struct vmm {
 	/* what happened */
 	unsigned long exits, wakes, interrupts, kicks;
 	bool sealed;
+	uint32_t *kvmclock_page; /* as the host writes it: version, -, TSC, time, ... */
+	bool timed_out;       /* the last gate_wait() ended by its timer, not by an interrupt */
 };
 extern struct vmm vmm;
 
@@ -227,7 +233,10 @@ struct vmm_blk {
 struct vmm_dev *vmm_add_net(enum vmm_kind kind, uint64_t features);
 struct vmm_dev *vmm_add_blk(enum vmm_kind kind, uint64_t features, uint64_t sectors);
 struct vmm_dev *vmm_add_rng(enum vmm_kind kind);
-/* A frame for the guest; hdr as the device would fill it but for num_buffers. False: 64 wait already. */
+/*
+ * A frame for the guest; hdr as the device would fill it but for num_buffers. False: 64 wait
+ * already.
+ */
 bool vmm_send(struct vmm_dev *d, const void *data, uint32_t len, const void *hdr);
 
 #endif

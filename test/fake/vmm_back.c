@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What the fake devices do: a wire, a disk, a source of random bytes; each checks its requests (virtio 1.2 §5.1.6, §5.2.6, §5.4.6).
- * Read vmm.h first.
- */
 #include "test/fake/vmm.h"
+
+/*
+ * What the fake devices do: a wire, a disk, a source of random bytes; each checks its requests
+ * (virtio 1.2 §5.1.6, §5.2.6, §5.4.6). Read vmm.h first.
+ */
 
 #include <stdlib.h>
 #include <string.h>
@@ -137,7 +138,10 @@ static uint32_t least(uint32_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
-/* Puts one frame into as many buffers as it takes, all of which are there; a lie may shorten what is said of the first. */
+/*
+ * Puts one frame into as many buffers as it takes, all of which are there; a lie may shorten what
+ * is said of the first.
+ */
 static void fill_buffers(struct vmm_dev *d, struct vmm_queue *q, struct vmm_frame *f, unsigned n)
 {
 	uint32_t at = 0, hdr = header_len(d), put;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The fake machine's buses: PCI configuration by ports or in memory, BARs, MSI-X, virtio-mmio slots, IOAPICs. Read vmm.h first.
- *
- * Every device of PCI has its common configuration at 0 of BAR 4, notify at 0x3000, device configuration at 0x2000, and the MSI-X
- * table in BAR 1.
- */
 #define _GNU_SOURCE
 #include <string.h>
+
+/*
+ * The fake machine's buses: PCI configuration by ports or in memory, BARs, MSI-X, virtio-mmio
+ * slots, IOAPICs. Read vmm.h first.
+ *
+ * Every device of PCI has its common configuration at 0 of BAR 4, notify at 0x3000, device
+ * configuration at 0x2000, and the MSI-X table in BAR 1.
+ */
 
 #include "core/x86/io.h"
 #include "test/fake/vmm.h"
@@ -143,8 +145,8 @@ static uint32_t capability(unsigned at, unsigned next, unsigned len, unsigned ki
 }
 
 /*
- * The list: MSI-X at 0x40, then vendor capabilities: one of a kind that nobody knows, a broken second common one, and the
- * three that count.
+ * The list: MSI-X at 0x40, then vendor capabilities: one of a kind that nobody knows, a broken
+ * second common one, and the three that count.
  */
 static uint32_t capability_word(const struct vmm_dev *d, unsigned reg)
 {

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The fake machine's small chips behind ports: serial line, timers, CMOS clock, ACPI power management, exits.
- */
 #define _GNU_SOURCE
 #include <stdio.h>
+
+/*
+ * The fake machine's small chips behind ports: serial line, timers, CMOS clock, ACPI power
+ * management, exits.
+ */
+
 #include <string.h>
 #include <unistd.h>
 
@@ -134,7 +137,10 @@ static uint8_t rtc_hour(void)
 	return (uint8_t)(rtc_number(h ? h : 12) | (vmm_date.hour >= 12 ? 0x80 : 0));
 }
 
-/* In the midst of the first readings an update comes along: the second changes, and all that hangs on it. */
+/*
+ * In the midst of the first readings an update comes along: the second changes, and all that
+ * hangs on it.
+ */
 static void tick(void)
 {
 	if (++rtc_reads != 9 || vmm_date.second != 58)

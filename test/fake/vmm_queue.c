@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The device's side of a split virtqueue, strict about what the driver puts there (virtio 1.2 §2.7) and able to lie. Read vmm.h first.
- */
 #include "test/fake/vmm.h"
+
+/*
+ * The device's side of a split virtqueue, strict about what the driver puts there (virtio 1.2
+ * §2.7) and able to lie. Read vmm.h first.
+ */
 
 #include <string.h>
 
@@ -127,7 +129,9 @@ static uint32_t wrong_id(struct vmm_queue *q, uint32_t id)
 {
 	if (vmm_lies(LIE_ID_RANGE))
 		return q->size + 44u;
-	/* One that was returned in the same breath, so that the driver cannot have lent it again. */
+	/*
+	 * One that was returned in the same breath, so that the driver cannot have lent it again.
+	 */
 	if (vmm.lie == LIE_ID_TWICE && q->returned != *(volatile uint16_t *)(void *)(used(q) + 2) && vmm_lies(LIE_ID_TWICE))
 		return q->done[(q->ndone - 1) % 4];
 	if (vmm.lie == LIE_ID_FREE)
@@ -180,7 +184,10 @@ void vmm_publish(struct vmm_dev *d, struct vmm_queue *q)
 		vmm_raise(d, q->vector, 1);
 }
 
-/* §2.7.10: it asks to be rung for the next one. While it is awake it asks for no doorbell: by the flag, or by an event that lies behind. */
+/*
+ * §2.7.10: it asks to be rung for the next one. While it is awake it asks for no doorbell: by the
+ * flag, or by an event that lies behind.
+ */
 void vmm_doze(struct vmm_dev *d, struct vmm_queue *q)
 {
 	q->awake = false;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The device's side of virtio's registers, of both transports: what a driver may write, when, and in which order (virtio 1.2 §2, §3.1,
- * §4.1, §4.2). Read vmm.h first.
- */
 #include "test/fake/vmm.h"
+
+/*
+ * The device's side of virtio's registers, of both transports: what a driver may write, when, and
+ * in which order (virtio 1.2 §2, §3.1, §4.1, §4.2). Read vmm.h first.
+ */
 
 #include <string.h>
 

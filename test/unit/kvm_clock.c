@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * kvm/clock.c, steer.c, rtc.c and intr.c on the fake machine, whose true time is known: how far off plat_now() is, how fast it gets better, that
- * it never goes back, that sleeps end when they should, and the calendar.
- */
 #define _GNU_SOURCE
 #include <stdio.h>
+
+/*
+ * kvm/clock.c, steer.c, rtc.c and intr.c on the fake machine, whose true time is known: how far
+ * off plat_now() is, how fast it gets better, that it never goes back, that sleeps end when they
+ * should, and the calendar.
+ */
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,7 +44,10 @@ static uint64_t size_of(int64_t e)
 	return (uint64_t)(e < 0 ? -e : e);
 }
 
-/* Asks at random moments up to `until` after the start. Error: at most `ppm` of the time passed plus `slack` ns, from `from` on. */
+/*
+ * Asks at random moments up to `until` after the start. Error: at most `ppm` of the time passed
+ * plus `slack` ns, from `from` on.
+ */
 static void watch(uint64_t from, uint64_t until, uint64_t ppm, uint64_t slack)
 {
 	uint64_t last = plat_now();
@@ -80,7 +86,10 @@ static void run_steered_pit(void)
 	run_steered();
 }
 
-/* The rate itself, measured from outside: 0.5 % over a millisecond after 2 ms, 100 ppm over a second after a second. */
+/*
+ * The rate itself, measured from outside: 0.5 % over a millisecond after 2 ms, 100 ppm over a
+ * second after a second.
+ */
 static void run_rate(void)
 {
 	uint64_t true_start, start;
@@ -170,6 +179,28 @@ static void run_kvmclock(void)
 	must(size_of((int64_t)(plat_wall() - (1700000000 * S + S / 2 + 77 + plat_now()))) < S);
 }
 
+/* The host sets its clock back, is caught in the midst of writing, and never finishes. */
+static void run_kvmclock_back(void)
+{
+	uint64_t last, time, i;
+
+	vmm.kvmclock = true;
+	boot();
+	vmm_advance(10 * S);
+	last = plat_now();
+	memcpy(&time, vmm.kvmclock_page + 4, 8);
+	time -= 5 * S;
+	memcpy(vmm.kvmclock_page + 4, &time, 8);
+	for (i = 0; i < 10; i++) {
+		must(plat_now() >= last);
+		last = plat_now();
+		vmm_advance(S);
+	}
+	must(last > 14 * S);
+	vmm.kvmclock_page[0]++;
+	must(plat_now() >= last);
+}
+
 static void run_crystal(void)
 {
 	struct plat_about about;
@@ -192,7 +223,10 @@ static void run_khz(void)
 
 /* ---- sleeping ---- */
 
-/* A sleep ends at its deadline, soon after it, or early for no reason; a loop around it is what callers have. */
+/*
+ * A sleep ends at its deadline, soon after it, or early for no reason; a loop around it is what
+ * callers have.
+ */
 static void sleep_loop(void)
 {
 	for (unsigned i = 0; i < 300; i++) {
@@ -334,6 +368,7 @@ int main(void)
 	ok(all(run_gap), "an hour without a question");
 	ok(all(run_no_reference), "without a reference: measured by sleeping, and said");
 	ok(all(run_kvmclock), "kvmclock");
+	ok(all(run_kvmclock_back), "kvmclock goes back, and stays half written");
 	ok(all(run_crystal), "CPUID leaf 0x15");
 	ok(all(run_khz), "CPUID leaf 0x40000010");
 	ok(all(run_sleeps) && all(run_sleeps_kvm) && all(run_sleeps_told) && all(run_sleeps_pit), "sleeps end when they should");

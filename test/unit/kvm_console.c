@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * kvm/console.c, kvm/power.c and the end of the machine on the fake one: output held back and sent in bursts, a stuck port, keys and
- * the power button that end a sleep, exit status.
- */
 #define _GNU_SOURCE
 #include <stdio.h>
+
+/*
+ * kvm/console.c, kvm/power.c and the end of the machine on the fake one: output held back and
+ * sent in bursts, a stuck port, keys and the power button that end a sleep, exit status.
+ */
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -139,7 +141,10 @@ static void run_input(void)
 	must(plat_console_read(buf, 3) <= 3);
 }
 
-/* A key that comes just after we looked ends a sleep that has no end, and is read a few milliseconds later. */
+/*
+ * A key that comes just after we looked ends a sleep that has no end, and is read a few
+ * milliseconds later.
+ */
 static void run_key_wakes(void)
 {
 	char c = 0;

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * kvm/pci.c, virtio_pci.c, map.c and acpi.c on the fake machine: finding devices by ports and in memory, BARs without an address or out of
- * reach, lists that loop or lie, tables that are damaged, and that the seal leaves no set-up register in reach.
- */
 #define _GNU_SOURCE
 #include <stdio.h>
+
+/*
+ * kvm/pci.c, virtio_pci.c, map.c and acpi.c on the fake machine: finding devices by ports and in
+ * memory, BARs without an address or out of reach, lists that loop or lie, tables that are
+ * damaged, and that the seal leaves no set-up register in reach.
+ */
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -313,7 +316,10 @@ static void header(uint8_t *p, const char *name, uint32_t len)
 	memcpy(p + 10, "BOCHS ", 6);
 }
 
-/* RSDP at 0, RSDT at 0x100, FADT at 0x200, MCFG at 0x400; all as QEMU's q35 has them, but for where PCI is. */
+/*
+ * RSDP at 0, RSDT at 0x100, FADT at 0x200, MCFG at 0x400; all as QEMU's q35 has them, but for
+ * where PCI is.
+ */
 static void make_tables(uint64_t ecam)
 {
 	uint32_t base;
@@ -382,7 +388,10 @@ static void run_bad_root(void)
 	must(!acpi_get()->found && !acpi_get()->ecam);
 }
 
-/* Lengths and pointers may be anything; what they point to is readable there, as on a machine it would be. */
+/*
+ * Lengths and pointers may be anything; what they point to is readable there, as on a machine it
+ * would be.
+ */
 static void run_random_tables(void)
 {
 	static const uint16_t at[] = { 15, 16, 17, 24, 0x104, 0x105, 0x106, 0x107, 0x124, 0x125, 0x128, 0x129, 0x204, 0x205, 0x206, 0x207 };

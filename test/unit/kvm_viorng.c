@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * plat_random(): core/x86/random.c against RFC 8439's vector and its own promises, and kvm/viorng.c on the fake machine, with and
- * without generators in the CPU, a slow device, one that answers nothing, one that lies.
- */
 #define _GNU_SOURCE
 #include <stdio.h>
+
+/*
+ * plat_random(): core/x86/random.c against RFC 8439's vector and its own promises, and
+ * kvm/viorng.c on the fake machine, with and without generators in the CPU, a slow device, one
+ * that answers nothing, one that lies.
+ */
+
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * kvm/virtq.c against the strict device side of test/fake/vmm_queue.c: every combination of features and sizes past the wrap of the 16-bit
- * counters, a full ring, interrupts asked for and not lost, every lie, garbage, and no memory.
- */
 #define _GNU_SOURCE
 #include <stdio.h>
+
+/*
+ * kvm/virtq.c against the strict device side of test/fake/vmm_queue.c: every combination of
+ * features and sizes past the wrap of the 16-bit counters, a full ring, interrupts asked for and
+ * not lost, every lie, garbage, and no memory.
+ */
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -204,7 +207,10 @@ static void run_armed(void)
 	}
 }
 
-/* While nobody armed, nobody is interrupted, but for the one time in 65536 that the event comes round. */
+/*
+ * While nobody armed, nobody is interrupted, but for the one time in 65536 that the event comes
+ * round.
+ */
 static void run_silent(void)
 {
 	struct virtq_seg seg = { NULL, 8 };

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * core/x86/cpu.h on the desk: CPUID, TSC and random words are the fake machine's, and wherever the order of
- * memory accesses matters, the other side of the queues may get its turn. See test/fake/vmm.h.
- */
 #ifndef CORE_X86_CPU_H
 #define CORE_X86_CPU_H
+
+/*
+ * core/x86/cpu.h on the desk: CPUID, TSC and random words are the fake machine's, and wherever
+ * the order of memory accesses matters, the other side of the queues may get its turn. See
+ * test/fake/vmm.h.
+ */
 
 #include <stdbool.h>
 #include <stdint.h>

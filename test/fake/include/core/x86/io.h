@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef CORE_X86_IO_H
+#define CORE_X86_IO_H
+
 /*
  * core/x86/io.h on the desk: ports and registers are the fake machine's. See test/fake/vmm.h.
  */
-#ifndef CORE_X86_IO_H
-#define CORE_X86_IO_H
 
 #include <stdint.h>
 
