@@ -294,6 +294,28 @@ void segs_output(struct tcp_pcb *pcb)
 	}
 }
 
+static u32_t seq_of(const struct tcp_seg *seg)
+{
+	return lwip_ntohl(seg->tcphdr->seqno);
+}
+
+/*
+ * lwIP's fast retransmission has moved the first unacknowledged segment to the unsent ones, and the
+ * peer's window, which has shrunk, does not let it go. At the timeout lwIP would queue what is
+ * unacknowledged before it, and then send in the wrong order, or nothing for ever. So it goes back
+ * to where it was, and the timeout finds it first.
+ */
+static void take_back(struct tcp_pcb *pcb)
+{
+	struct tcp_seg *seg = pcb->unsent;
+
+	pcb->unsent = seg->next;
+	seg->next = pcb->unacked;
+	pcb->unacked = seg;
+	if (pcb->rtime < 0)
+		pcb->rtime = 0;
+}
+
 /* Before lwIP retransmits the first unacknowledged segment, at the third repeated ACK. */
 static void prepare_loss(struct tcp_pcb *pcb)
 {
@@ -312,6 +334,8 @@ void segs_after_input(struct tcp_pcb *pcb)
 		prepare_loss(pcb);
 	if (is_long(pcb, pcb->unsent))
 		segs_output(pcb);
+	if (pcb->unsent && pcb->unacked && TCP_SEQ_LT(seq_of(pcb->unsent), seq_of(pcb->unacked)))
+		take_back(pcb);
 }
 
 /*
@@ -325,6 +349,9 @@ void segs_after_timer(struct tcp_pcb *pcb)
 	if (pcb->unsent->len > longest(pcb))
 		split(pcb, pcb->unsent, longest(pcb));
 	segs_output(pcb);
+	/* Where it could not be split (no memory, still with the device), lwIP's persist timer must not try. */
+	if (is_long(pcb, pcb->unsent))
+		pcb->persist_cnt = 0;
 }
 
 /* ---- Packets above the MTU ---- */

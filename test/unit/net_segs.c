@@ -344,6 +344,38 @@ static void test_mss(void)
 	}
 }
 
+/*
+ * A peer that runs out of memory takes its window back (RFC 9293 3.8.6 tells nobody to, but Linux does), loses what was on its way, and
+ * opens again for less than our first segment.
+ */
+static void test_shrinking(void)
+{
+	for (unsigned grow = 0; grow < 2; grow++) {
+		meet_peer(&(struct peer){ .window = 16384, .timestamps = true });
+		for (unsigned i = 0; grow && i < 20; i++) {
+			put(16000);
+			wait_ms(5);
+		}
+		peer.drop = 100;
+		put(4800);
+		put(60000);
+		wait_ms(1);
+		peer.window = 0;
+		for (unsigned i = 0; i < 6; i++) { /* they count as repeated, though nothing can be sent again */
+			say_ack();
+			wait_ms(1);
+		}
+		wait_ms(1000);
+		peer.window = 1536;
+		peer.drop = 0;
+		say_ack();
+		wait_ms(20000);
+		is(peer.got, sent, "shrinking: goes on by itself");
+		check("shrinking");
+		part();
+	}
+}
+
 /* Little and much by turns: tcp_write() and segs_queue() fill the same queue. */
 static void test_mixture(void)
 {
@@ -374,5 +406,6 @@ int main(void)
 	test_loss();
 	test_mss();
 	test_mixture();
+	test_shrinking();
 	return tap_done();
 }
