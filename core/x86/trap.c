@@ -155,6 +155,21 @@ static const char *access(uint64_t error)
 	return error & 0x10 ? "execute" : error & 2 ? "write" : "read";
 }
 
+/*
+ * After a jump to where no code is, the frame pointer is still the caller's own, so the backtrace would
+ * leave the caller out: it is on top of the stack. A stack that cannot be read ends the report here.
+ */
+static void say_caller(const struct gate_frame *f)
+{
+	uintptr_t pc;
+
+	if (f->rsp & 7)
+		return;
+	pc = *(const uintptr_t *)f->rsp;
+	if (pc >= (uintptr_t)text_start && pc < (uintptr_t)text_end)
+		say_where("called from", pc);
+}
+
 void trap_handle(struct gate_frame *f)
 {
 	uintptr_t offset;
@@ -168,6 +183,8 @@ void trap_handle(struct gate_frame *f)
 		say("pith: %s, error %lx, in %s (thread %s)", names[f->vector], f->error, name ? name : "?",
 			thread_name(thread_self()));
 	say_registers(f);
+	if (!name)
+		say_caller(f);
 	trap_backtrace(f->rip, f->rbp);
 	plat_exit(PLAT_CRASH, 255);
 }
@@ -175,26 +192,34 @@ void trap_handle(struct gate_frame *f)
 /* Resumes at the catcher, on the lower half of the trap stack: it is meant to longjmp away. */
 static void resume(struct gate_frame *f)
 {
+	void (*to)(void) = catch;
+
+	catch = NULL;
+	handling = true; /* whoever gave a frame that cannot be written is told so */
 	*caught = *f;
-	f->rip = (uintptr_t)catch;
+	handling = false;
+	f->rip = (uintptr_t)to;
 	f->rsp = (uintptr_t)trap_stack_top - CATCH_STACK - 8;
 	f->rflags = 2;
 	f->cs = GATE_UCS;
 	f->ss = GATE_UDS;
-	catch = NULL;
 }
 
+/*
+ * The gate is told that all is well only at a first fault. A fault in here is not acknowledged, so when
+ * even its one line faults, the gate's counter ends what would go round for ever.
+ */
 void trap_enter(struct gate_frame *f)
 {
 	read_hardware(f);
+	if (handling) {
+		say("pith: fault %lu in the exception handler, rip %016lx cr2 %016lx", f->vector, f->rip, f->cr2);
+		plat_exit(PLAT_CRASH, 255);
+	}
 	gate_call(GATE_CALL_ACK, 0, 0, 0);
 	if (catch) {
 		resume(f);
 		return;
-	}
-	if (handling) {
-		say("pith: fault %lu in the exception handler, rip %016lx cr2 %016lx", f->vector, f->rip, f->cr2);
-		plat_exit(PLAT_CRASH, 255);
 	}
 	handling = true;
 	trap_handle(f);
