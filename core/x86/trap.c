@@ -37,8 +37,9 @@ static const char *const names[GATE_STUBS] = {
 	"alignment check", "machine check", "SIMD error",
 };
 
-static bool handling;
-static void (*catch)(void);
+/* Volatile: a fault in the middle of a function sees what was stored before it. */
+static volatile bool handling;
+static void (*volatile catch)(void);
 static struct gate_frame *caught;
 
 void trap_catch(void (*resume)(void), struct gate_frame *frame)
