@@ -397,7 +397,7 @@ static int name(struct sock *s, struct sockaddr *addr, socklen_t *len, bool peer
 	if (peer && s->state != SOCK_CONNECTED)
 		return -ENOTCONN;
 	if (pcb && !peer)
-		ip = &pcb->local_ip;
+		ip = s->type != SOCK_STREAM && ip_addr_isany(&pcb->local_ip) ? &s->local : &pcb->local_ip;
 	if (pcb && s->type == SOCK_STREAM)
 		port = peer ? port : s->tcp->local_port;
 	else if (pcb && s->type == SOCK_DGRAM)

@@ -268,6 +268,16 @@ int sock_dgram_bind(struct sock *s, const ip_addr_t *ip, uint16_t port)
 	return bind_random(s);
 }
 
+/* For getsockname(): the address that packets to ip would leave with. lwIP chooses it anew for each. */
+static void find_local(struct sock *s, const ip_addr_t *ip)
+{
+	struct netif *netif = ip_route(&s->udp->local_ip, ip);
+	const ip_addr_t *local = netif ? ip_netif_get_local_ip(netif, ip) : NULL;
+
+	if (local)
+		ip_addr_copy(s->local, *local);
+}
+
 /* The port is taken before the connection, so that a failure leaves nothing half done. */
 int sock_dgram_connect(struct sock *s, const ip_addr_t *ip, uint16_t port)
 {
@@ -275,6 +285,7 @@ int sock_dgram_connect(struct sock *s, const ip_addr_t *ip, uint16_t port)
 
 	if (!ip) {
 		s->state = SOCK_IDLE;
+		ip_addr_copy(s->local, s->udp->local_ip);
 		if (s->type == SOCK_RAW)
 			raw_disconnect(s->raw);
 		else
@@ -292,6 +303,7 @@ int sock_dgram_connect(struct sock *s, const ip_addr_t *ip, uint16_t port)
 	s->state = SOCK_CONNECTED;
 	ip_addr_copy(s->remote, *ip);
 	s->remote_port = port;
+	find_local(s, ip);
 	return 0;
 }
 

@@ -8,8 +8,9 @@
  *   ip=10.0.0.2/24,gw=10.0.0.1,dns=10.0.0.1   static; dns= may come twice
  *   ip=off
  *   ip6=auto | off | fd00::2/64,gw=fe80::1,dns=fd00::1
+ *   gw=10.0.0.1 dns=10.0.0.1,fd00::1 mtu=1400 as words of their own
  *
- * ip and ip6 speak of nic0, ip1 and ip61 of nic1, and so on (ip0 and ip60 are nic0's as well).
+ * ip, ip6, gw, mtu speak of nic0, ip1, ip61, gw1, mtu1 of nic1, and so on (ip0 and ip60 are nic0's as well).
  * Nobody waits for an address here: a server binds to any address at once; who connects waits in
  * stack_wait_route().
  */
@@ -49,6 +50,16 @@ const ip6_addr_t *stack_gw6(struct netif *netif, const ip6_addr_t *dest)
 
 /* ---- Values of the command line ---- */
 
+/* Four numbers or an IPv6 address, and nothing else: lwIP's own would take "1.2.3" for 1.2.0.3. */
+static bool parse_address(const char *text, ip_addr_t *addr)
+{
+	*addr = (ip_addr_t)IPADDR4_INIT(0);
+	if (inet_parse(AF_INET, text, ip_2_ip4(addr)) == 1)
+		return true;
+	IP_SET_TYPE(addr, IPADDR_TYPE_V6);
+	return inet_parse(AF_INET6, text, ip_2_ip6(addr)->addr) == 1;
+}
+
 /* "ADDRESS/LENGTH"; without a length: the whole address. */
 static bool parse_prefix(char *text, ip_addr_t *addr, unsigned *len)
 {
@@ -58,7 +69,7 @@ static bool parse_prefix(char *text, ip_addr_t *addr, unsigned *len)
 
 	if (slash)
 		*slash++ = '\0';
-	ok = ipaddr_aton(text, addr);
+	ok = parse_address(text, addr);
 	*len = ok && IP_IS_V6(addr) ? 128 : 32;
 	if (slash && (fmt_number(slash, *len, &n) != 0))
 		ok = false;
@@ -72,19 +83,23 @@ struct setting {
 	unsigned len;
 };
 
-/* Each dns= takes the next of lwIP's places, and goes round when they are full. */
-static bool parse_part(char *part, struct setting *s)
+/* Each takes the next of lwIP's places, and goes round when they are full. */
+static bool add_dns(const char *text)
 {
 	ip_addr_t dns;
 
+	if (!parse_address(text, &dns))
+		return false;
+	dns_setserver((u8_t)(dns_servers++ % DNS_MAX_SERVERS), &dns);
+	return true;
+}
+
+static bool parse_part(char *part, struct setting *s)
+{
 	if (strncmp(part, "gw=", 3) == 0)
-		return ipaddr_aton(part + 3, &s->gw);
-	if (strncmp(part, "dns=", 4) == 0) {
-		if (!ipaddr_aton(part + 4, &dns))
-			return false;
-		dns_setserver((u8_t)(dns_servers++ % DNS_MAX_SERVERS), &dns);
-		return true;
-	}
+		return parse_address(part + 3, &s->gw);
+	if (strncmp(part, "dns=", 4) == 0)
+		return add_dns(part + 4);
 	return parse_prefix(part, &s->addr, &s->len);
 }
 
@@ -215,6 +230,49 @@ static void start6(struct netdev *d)
 	}
 }
 
+/* gw=, which an address by DHCP brings by itself. */
+static void set_gateway(struct netdev *d)
+{
+	char value[VALUE_MAX];
+	ip_addr_t gw;
+
+	if (!get_option("gw", d->n, value))
+		return;
+	if (parse_address(value, &gw) && IP_IS_V4_VAL(gw))
+		netif_set_gw(&d->netif, ip_2_ip4(&gw));
+	else
+		log_line(LOG_ERR, "nic%u: gw=%s is no IPv4 address", d->n, value);
+}
+
+/* mtu=, for a path that is narrower than it says. IPv6 needs 1280 (RFC 8200 5): below, it is IPv4's alone. */
+static void set_mtu(struct netdev *d)
+{
+	char value[VALUE_MAX];
+	uint64_t mtu;
+
+	if (!get_option("mtu", d->n, value))
+		return;
+	if (fmt_number(value, d->info.mtu, &mtu) != 0 || mtu < 576)
+		log_line(LOG_ERR, "nic%u: mtu=%s is not a number from 576 to %u", d->n, value, d->info.mtu);
+	else
+		d->mtu_most = d->netif.mtu = d->netif.mtu6 = (u16_t)mtu;
+}
+
+static void set_dns(void)
+{
+	char value[VALUE_MAX], *text = value, *next;
+
+	if (option_get("dns", value, sizeof value) < 0)
+		return;
+	for (; text; text = next) {
+		next = strchr(text, ',');
+		if (next)
+			*next++ = '\0';
+		if (!add_dns(text))
+			log_line(LOG_ERR, "net: dns=%s is no address", text);
+	}
+}
+
 /* The first interface is the default route's. */
 void netconf_start(void)
 {
@@ -225,9 +283,12 @@ void netconf_start(void)
 		if (n == 0)
 			netif_set_default(&d->netif);
 		netif_set_status_callback(&d->netif, changed);
+		set_mtu(d);
 		start4(d);
+		set_gateway(d);
 		start6(d);
 	}
+	set_dns();
 }
 
 /* ---- Afterwards ---- */

@@ -353,7 +353,7 @@ void netdev_look(void)
 	for (struct netdev *d = devs; d < devs + count; d++) {
 		nic_info(d->n, &d->info);
 		d->hop = 0;
-		d->netif.mtu = d->info.mtu;
+		d->netif.mtu = d->mtu_most && d->mtu_most < d->info.mtu ? d->mtu_most : d->info.mtu;
 		if (d->info.up && !d->info.broken)
 			netif_set_link_up(&d->netif);
 		else

@@ -20,6 +20,7 @@ struct netdev {
 	struct netif netif;
 	unsigned n;                  /* of nic.h */
 	struct nic_info info;
+	uint16_t mtu_most;           /* by the command line, 0: none */
 	unsigned unrung;             /* frames queued since the last kick */
 	bool given;                  /* a buffer was given back since */
 	uint32_t hop;                /* the IPv4 destination that hop_mac is for, 0: none */
