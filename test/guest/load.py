@@ -47,11 +47,11 @@ def counters():
 
 
 def settled():
-    """The counters once TIME_WAIT is over and, the second time, once they are what they were."""
+    """The counters once no connection but the one that asks is left and, the second time, once they are what they were."""
     deadline = time.monotonic() + SETTLE
     while True:
         now = counters()
-        quiet = now["pith_lwip_tcp_time_wait"] == 0 and now == readings.get("before", now)
+        quiet = now["pith_lwip_tcp_pcb_used"] <= 1 and now == readings.get("before", now)
         if quiet or time.monotonic() > deadline:
             return now
         time.sleep(2.0)
