@@ -11,6 +11,7 @@
  */
 
 #include "core/plat.h"
+#include "core/x86/cpu.h"
 #include "core/x86/gate.h"
 #include "core/x86/layout.h"
 
@@ -197,7 +198,9 @@ static void resume(struct gate_frame *f)
 
 	catch = NULL;
 	handling = true; /* whoever gave a frame that cannot be written is told so */
+	cpu_barrier();
 	*caught = *f;
+	cpu_barrier();
 	handling = false;
 	f->rip = (uintptr_t)to;
 	f->rsp = (uintptr_t)trap_stack_top - CATCH_STACK - 8;
