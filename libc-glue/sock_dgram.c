@@ -268,7 +268,10 @@ int sock_dgram_bind(struct sock *s, const ip_addr_t *ip, uint16_t port)
 	return bind_random(s);
 }
 
-/* For getsockname(): the address that packets to ip would leave with. lwIP chooses it anew for each. */
+/*
+ * For getsockname(): the address that packets to ip would leave with. lwIP chooses it anew for
+ * each.
+ */
 static void find_local(struct sock *s, const ip_addr_t *ip)
 {
 	struct netif *netif = ip_route(&s->udp->local_ip, ip);

@@ -21,8 +21,8 @@
 bool arena_init(size_t pages);
 
 /*
- * As malloc() and its family; aligned to 128. Memory is lent to devices, so a pbuf must not be freed
- * while one of them reads it: netdev_tx.c holds a reference until then.
+ * As malloc() and its family; aligned to 128. Memory is lent to devices, so a pbuf must not be
+ * freed while one of them reads it: netdev_tx.c holds a reference until then.
  */
 void *arena_malloc(size_t size); /* NULL when it is full: counted */
 void *arena_calloc(size_t n, size_t size);

@@ -10,9 +10,9 @@
  *   ip6=auto | off | fd00::2/64,gw=fe80::1,dns=fd00::1
  *   gw=10.0.0.1 dns=10.0.0.1,fd00::1 mtu=1400 as words of their own
  *
- * ip, ip6, gw, mtu speak of nic0, ip1, ip61, gw1, mtu1 of nic1, and so on (ip0 and ip60 are nic0's as well).
- * Nobody waits for an address here: a server binds to any address at once; who connects waits in
- * stack_wait_route().
+ * ip, ip6, gw, mtu speak of nic0, ip1, ip61, gw1, mtu1 of nic1, and so on (ip0 and ip60 are nic0's
+ * as well). Nobody waits for an address here: a server binds to any address at once; who connects
+ * waits in stack_wait_route().
  */
 
 #include <stdlib.h>
@@ -244,7 +244,10 @@ static void set_gateway(struct netdev *d)
 		log_line(LOG_ERR, "nic%u: gw=%s is no IPv4 address", d->n, value);
 }
 
-/* mtu=, for a path that is narrower than it says. IPv6 needs 1280 (RFC 8200 5): below, it is IPv4's alone. */
+/*
+ * mtu=, for a path that is narrower than it says. IPv6 needs 1280 (RFC 8200 5): below, it is IPv4's
+ * alone.
+ */
 static void set_mtu(struct netdev *d)
 {
 	char value[VALUE_MAX];

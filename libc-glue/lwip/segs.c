@@ -349,7 +349,10 @@ void segs_after_timer(struct tcp_pcb *pcb)
 	if (pcb->unsent->len > longest(pcb))
 		split(pcb, pcb->unsent, longest(pcb));
 	segs_output(pcb);
-	/* Where it could not be split (no memory, still with the device), lwIP's persist timer must not try. */
+	/*
+	 * Where it could not be split (no memory, still with the device), lwIP's persist timer must not
+	 * try.
+	 */
 	if (is_long(pcb, pcb->unsent))
 		pcb->persist_cnt = 0;
 }
