@@ -254,6 +254,9 @@ uint64_t pci_bar(uint32_t addr, unsigned n)
 	base = get_bar(addr, n);
 	if (base && base < REACH)
 		return base;
+	/* A bridge that hands on no addresses was not set up by the firmware (qboot does not). */
+	if (addr >> 16)
+		return 0;
 	place_bar(addr, PCI_BAR0 + 4 * n, (v & BAR_TYPE) == BAR_64 && n + 1 < BARS);
 	return get_bar(addr, n);
 }

@@ -180,9 +180,9 @@ static void say_up(const struct vioblk *x)
 	char place[24];
 
 	virtio_place(x->dev, place, sizeof place);
-	log_line(LOG_INFO, "%s: up, %lu sectors of %u,%s%s%s %u requests of %u KiB, virtio %s%s", x->dev->name,
-		(unsigned long)x->info.sectors, x->info.sector_size, x->info.read_only ? " read-only" : "",
-		x->info.can_flush ? " flush" : "", x->info.max_discard ? " discard" : "", x->queue.size,
+	log_line(LOG_INFO, "%s: up, %lu sectors of %u%s%s%s, %u requests of %u KiB, virtio %s%s", x->dev->name,
+		(unsigned long)x->info.sectors, x->info.sector_size, x->info.read_only ? ", read-only" : "",
+		x->info.can_flush ? ", flush" : "", x->info.max_discard ? ", discard" : "", x->queue.size,
 		x->info.max_sectors * x->info.sector_size >> 10, place, x->dev->polled ? ", no interrupt: polled" : "");
 }
 

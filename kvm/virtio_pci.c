@@ -9,6 +9,7 @@
  * told and is mapped.
  */
 
+#include "core/core.h"
 #include "core/err.h"
 #include "core/x86/io.h"
 #include "kvm/kvm.h"
@@ -125,7 +126,11 @@ bool virtio_pci_probe(struct virtio *d, uint32_t addr)
 			break;
 		see_capability(d, addr, at);
 	}
-	return d->common.base && d->notify.base;
+	if (d->common.base && d->notify.base)
+		return true;
+	log_line(LOG_WARN, "pci %02x:%02x.%x: virtio device %u %s: not used", addr >> 16, addr >> 11 & 31, addr >> 8 & 7,
+		type, addr >> 16 ? "behind a bridge without addresses" : "without the registers of virtio 1.0");
+	return false;
 }
 
 /* §4.1.3.1: each field is accessed in its own width. */
