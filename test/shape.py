@@ -74,9 +74,9 @@ def percentile(values, percent):
 
 
 def reach(path, seen):
-    """Adds every header of ours that path includes, directly or not."""
+    """Adds every header of ours that path includes, directly or not. The C library's own, which programs include, are no room's."""
     for name in INCLUDE.findall(text_of(path)):
-        for candidate in (name, os.path.join("libc-glue/include", name), os.path.join("libc-glue/lwip", name)):
+        for candidate in (name, os.path.join("libc-glue/lwip", name)):
             if os.path.exists(candidate) and candidate not in seen:
                 seen.add(candidate)
                 reach(candidate, seen)

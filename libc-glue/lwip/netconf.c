@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "libc-glue/lwip/netconf.h"
+#include "libc-glue/lwip/stack.h"
 
 /*
  * The addresses of interfaces: by DHCP and IPv6 autoconfiguration, or from the command line.
@@ -23,7 +23,6 @@
 #include "libc-glue/inet.h"
 #include "libc-glue/lwip/hooks.h"
 #include "libc-glue/lwip/netdev.h"
-#include "libc-glue/lwip/stack.h"
 #include "lwip/dhcp.h"
 #include "lwip/dns.h"
 #include "lwip/ethip6.h"

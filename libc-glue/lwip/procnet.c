@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "libc-glue/lwip/procnet.h"
+#include "libc-glue/lwip/stack.h"
 
 /*
  * /proc/net/dev, in Linux's format, and /proc/net/lwip: `name value` lines of what the stack holds

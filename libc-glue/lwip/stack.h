@@ -30,4 +30,19 @@ void stack_address_changed(void);
 /* A name for people and programs: "lo", "nic0" ... Returns buf. */
 char *stack_ifname(const struct netif *netif, char *buf, size_t size);
 
+/* ---- netconf.c: addresses, from the command line and by DHCP ---- */
+
+/* Configures every netdev; DHCP goes on by itself. */
+void netconf_start(void);
+
+/* Once a second. */
+void netconf_tick(void);
+
+/* Until when it makes sense to wait for an address: 0 when nobody is asking for one any more. */
+uint64_t netconf_deadline(void);
+
+/* ---- procnet.c: what /proc/net tells ---- */
+
+void procnet_start(void);
+
 #endif
