@@ -22,7 +22,6 @@
 
 /* EAX of the leaf after KVM's signature. */
 #define FEATURE_CLOCKSOURCE2 (1u << 3)
-#define FEATURE_STABLE (1u << 24)
 #define CPUID_RATIO 0x15u     /* TSC to crystal, and the crystal's Hz */
 #define CPUID_KHZ 0x40000010u /* the TSC's kHz, as VMware and QEMU tell it */
 
@@ -47,15 +46,16 @@ static bool calendar_read;
 static bool deadlines;  /* gate_deadline_mode(), which asks CPUID */
 
 /*
- * Where nothing writes the page, or not soundly, there is no kvmclock. With one vCPU "stable" is
- * no need of ours but a sign that the host's TSC is.
+ * Where nothing writes the page, or not soundly, there is no kvmclock. That the host calls it
+ * "stable" is not asked for: that is about several vCPUs, and where the host's TSC is not steady
+ * kvmclock is right all the same and anything that we could make of the TSC is not.
  */
 static bool start_kvmclock(void)
 {
 	uint32_t leaf = machine_kvm_leaf(), features = leaf ? cpu_id(leaf + 1, 0).eax : 0;
 	uint64_t at_zero;
 
-	if (!(features & FEATURE_CLOCKSOURCE2) || !(features & FEATURE_STABLE))
+	if (!(features & FEATURE_CLOCKSOURCE2))
 		return false;
 	if (gate_msr(MSR_WALL, (uintptr_t)&page))
 		return false;
