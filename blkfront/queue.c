@@ -407,8 +407,8 @@ void queue_resume(struct blkfront_queue *q)
 			s->op = op_of(q->disk, BLK_FLUSH);
 		if (possible(q->disk, s))
 			put(q, id);
-		else
-			finish(q, id, -ERR_IO);
+		else /* a flush or discard that waited while the last way to do it was withdrawn */
+			finish(q, id, moves_data(s) ? -ERR_IO : -ERR_NOTSUP);
 	}
 }
 
