@@ -85,12 +85,21 @@ static void set_variable(char **env, int *n, char *word)
 		(*n)++;
 }
 
+/* An option that is mistyped would otherwise do nothing, silently. Those that there are: core/start.c. */
+static void check_name(const char *word)
+{
+	if (!strncmp(word, "pith.", 5) && strncmp(word + 5, "log=", 4) && strncmp(word + 5, "stack=", 6))
+		log_line(LOG_WARN, "args: %s: pith has no such option, ignored", word);
+}
+
 /* Sorts the words. argv grows in place: it never overtakes the word that is looked at. */
 static void sort_words(char **words, int n, char **argv, int *argc, char **env)
 {
 	int i, vars = 0, end = separator(words, n);
 
 	for (i = 0; i < n; i++) {
+		if (i < end)
+			check_name(words[i]);
 		if (i == end || is_firmware(words[i]) || (i < end && is_ours(words[i])))
 			continue;
 		if (i < end && is_environment(words[i]))

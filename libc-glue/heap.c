@@ -4,7 +4,7 @@
 /*
  * Where malloc() gets its memory: sbrk() over the core's pages.
  *
- * The heap begins at the bottom of the largest free run and grows in place as long as the next
+ * The heap begins at the bottom of a large range of RAM and grows in place as long as the next
  * pages are free; page_alloc() takes from the top, so that is nearly always. When they are not, it
  * goes on somewhere higher: newlib's malloc copes with a break that jumps, but only upwards. What
  * malloc() trims off the end goes back to the core; a region that was left is not returned to.
@@ -17,6 +17,9 @@
 
 #include "core/core.h"
 #include "core/err.h"
+#include "core/plat.h"
+
+#define RANGES 16u
 
 /*
  * All NULL at first. base <= top <= end, and end - top is less than a page, but after a shrink to
@@ -42,12 +45,29 @@ static int grow_in_place(size_t more)
 }
 
 /*
+ * Where the first region begins. The break can only jump upwards, so of two large ranges of RAM (a
+ * PC's are below and above the hole under 4 GiB) the lower one comes first.
+ */
+static char *first_place(size_t n)
+{
+	struct plat_range v[RANGES];
+	size_t i, count = plat_memory(v, RANGES), largest = 0;
+
+	for (i = 0; i < count; i++)
+		largest = v[i].len > largest ? v[i].len : largest;
+	for (i = 0; i < count; i++)
+		if (v[i].len >= largest / 2 && !page_alloc_at((void *)v[i].base, n))
+			return (char *)v[i].base;
+	return page_alloc_low(n);
+}
+
+/*
  * The rest of the old region is lost to sbrk(), but not to malloc(), which has all of it up to top.
  */
 static int start_region(size_t bytes)
 {
 	size_t n = pages_for(bytes);
-	char *p = page_alloc_low(n);
+	char *p = base ? page_alloc_low(n) : first_place(n);
 
 	if (p && p < end) {
 		page_free(p, n);
