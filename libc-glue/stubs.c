@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <semaphore.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -153,6 +154,24 @@ mode_t umask(mode_t mask)
 int nice(int by)
 {
 	return 0;
+}
+
+/* The one process has nobody to stand back from. */
+static int check_priority(int which, id_t who)
+{
+	if (which != PRIO_PROCESS && which != PRIO_PGRP && which != PRIO_USER)
+		return -EINVAL;
+	return who == 0 || (which == PRIO_USER ? who == (id_t)getuid() : who == (id_t)getpid()) ? 0 : -ESRCH;
+}
+
+int getpriority(int which, id_t who)
+{
+	return (int)fd_result(check_priority(which, who));
+}
+
+int setpriority(int which, id_t who, int value)
+{
+	return (int)fd_result(check_priority(which, who));
 }
 
 int flock(int fd, int operation)

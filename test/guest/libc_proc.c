@@ -42,6 +42,11 @@ static void limits(void)
 	ok(sysconf(-5) == -1 && errno == EINVAL, "what is no name is EINVAL");
 	ok(!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur >= 1024, "1024 descriptors at least");
 	is(getrusage(RUSAGE_SELF, &usage), 0, "getrusage");
+	errno = 0;
+	ok(getpriority(PRIO_PROCESS, 0) == 0 && errno == 0, "nobody is before others");
+	is(setpriority(PRIO_PROCESS, 0, 5), 0, "to stand back is granted");
+	ok(getpriority(99, 0) == -1 && errno == EINVAL, "of what is nothing: EINVAL");
+	ok(setpriority(PRIO_PROCESS, 99999999, 0) == -1 && errno == ESRCH, "of who is nobody: ESRCH");
 }
 
 static void environment(void)

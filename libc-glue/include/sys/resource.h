@@ -70,6 +70,11 @@ int getrlimit(int what, struct rlimit *limit);
  * no effect.
  */
 int setrlimit(int what, const struct rlimit *limit);
+
+/*
+ * Always 0, and granted without effect, as nice(): nothing preempts, so nobody can be first. EINVAL for
+ * another which, ESRCH for another process.
+ */
 int getpriority(int which, id_t who);
 int setpriority(int which, id_t who, int value);
 
