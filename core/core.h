@@ -181,8 +181,9 @@ void loop_idle(bool (*runnable)(void));
 
 /*
  * Called by libc-glue at the head of every call that could block but need not: a busy thread gives
- * pollers and other threads a turn every 1 ms or 64 calls, whichever is first. Blocks, so hold
- * nothing; inside a poller or timer it does nothing.
+ * pollers and other threads a turn every 1 ms or 64 calls, whichever is first; a thread that called
+ * quickly and then computes may make 7 more calls until it is seen. Blocks, so hold nothing; inside
+ * a poller or timer it does nothing.
  */
 void loop_breathe(void);
 

@@ -139,8 +139,29 @@ static void test_breathe(void)
 	loop_breathe();
 	is(polls, 1, "and the next does not");
 	fake_advance(1000000);
-	loop_breathe();
-	is(polls, 2, "1 ms later one does");
+	for (unsigned i = 0; i < 8; i++)
+		loop_breathe();
+	is(polls, 2, "1 ms later one of 8 does");
+	fake.tick = 100;
+}
+
+static void test_breathe_clock(void)
+{
+	uint64_t before;
+
+	fake.tick = 1;
+	loop_poll();
+	before = fake_now();
+	for (unsigned i = 0; i < 63; i++)
+		loop_breathe();
+	ok(fake_now() - before < 12, "63 calls in a row read the clock %u times", (unsigned)(fake_now() - before));
+	loop_poll();
+	reset();
+	for (unsigned i = 0; i < 40; i++) {
+		fake_advance(260000);
+		loop_breathe();
+	}
+	is(polls, 10, "calls that are a quarter of a millisecond apart: every fourth breathes");
 	fake.tick = 100;
 }
 
@@ -251,6 +272,7 @@ int main(void)
 	test_sleep();
 	test_spurious();
 	test_breathe();
+	test_breathe_clock();
 	test_breathe_switches();
 	test_busy_threads();
 	test_nested();
