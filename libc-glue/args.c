@@ -53,7 +53,7 @@ static bool is_environment(const char *word)
 
 /*
  * What QEMU's microvm and Firecracker append for Linux, behind everything else: where the devices
- * are. kvm/ has read it.
+ * are. The platform has read it.
  */
 static bool is_firmware(const char *word)
 {

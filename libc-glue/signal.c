@@ -104,10 +104,9 @@ static void act_on(int sig)
 	_exit(128 + sig);
 }
 
-/* What is pending and not blocked by mask. */
 /*
- * The lowest number first, as Linux does it. The set is looked at again each time: a handler may
- * send or block others.
+ * What is pending and not blocked by mask. The lowest number first, as Linux does it. The set is looked
+ * at again each time: a handler may send or block others.
  */
 static void act_on_pending(const sigset_t *mask)
 {

@@ -5,9 +5,8 @@
  * Sending: pbuf chains as fragments of nic.h, in place. Read netdev.c first.
  *
  * The device fills in transport checksums and cuts long segments; it finds what it needs in struct
- * nic_offload and in the sum of the pseudo-header, which stands in the checksum's place (virtio 1.2
- * 5.1.6.2; xen/io/netif.h). For TCP in pieces that sum covers the whole length: whoever cuts
- * corrects it for each piece.
+ * nic_offload and in the sum of the pseudo-header, which stands in the checksum's place (nic.h). For
+ * TCP in pieces that sum covers the whole length: whoever cuts corrects it for each piece.
  */
 
 #include <string.h>
