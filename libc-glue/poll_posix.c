@@ -6,12 +6,12 @@
  * host can link those beside the host's.
  */
 
-#include <signal.h>
 #include <stddef.h>
 
 #include "core/plat.h"
 #include "libc-glue/glue.h"
 #include "libc-glue/poll.h"
+#include "libc-glue/signal.h"
 
 #define NS_PER_S 1000000000
 
@@ -22,6 +22,28 @@ static uint64_t deadline_of(const struct timespec *t)
 	if (t->tv_sec == 0 && t->tv_nsec == 0)
 		return 0;
 	return plat_now() + (uint64_t)t->tv_sec * NS_PER_S + (uint64_t)t->tv_nsec;
+}
+
+/*
+ * Puts the mask in place for the length of a call. A signal that this lets in has its handler run at
+ * once: then the call shall not wait any more, but may still say what is ready (POSIX pselect(), Linux
+ * ppoll()). Returns whether that is so.
+ */
+static bool enter(const sigset_t *mask, sigset_t *old)
+{
+	unsigned before = signal_runs(0);
+
+	if (mask)
+		sigprocmask(SIG_SETMASK, mask, old);
+	return mask && signal_runs(0) != before;
+}
+
+/* rc is the call's result, which it had without waiting if `late`. */
+static int leave(int rc, const sigset_t *mask, const sigset_t *old, bool late)
+{
+	if (mask)
+		sigprocmask(SIG_SETMASK, old, NULL);
+	return (int)fd_result(rc == 0 && late ? -EINTR : rc);
 }
 
 static int is_time(const struct timespec *t)
@@ -37,31 +59,23 @@ int poll(struct pollfd *v, nfds_t n, int timeout_ms)
 int ppoll(struct pollfd *v, nfds_t n, const struct timespec *timeout, const sigset_t *mask)
 {
 	sigset_t old;
-	int rc;
+	bool late;
 
 	if (!is_time(timeout))
 		return (int)fd_result(-EINVAL);
-	if (mask)
-		sigprocmask(SIG_SETMASK, mask, &old);
-	rc = poll_wait(v, n, deadline_of(timeout));
-	if (mask)
-		sigprocmask(SIG_SETMASK, &old, NULL);
-	return (int)fd_result(rc);
+	late = enter(mask, &old);
+	return leave(poll_wait(v, n, late ? 0 : deadline_of(timeout)), mask, &old, late);
 }
 
 int pselect(int n, fd_set *in, fd_set *out, fd_set *err, const struct timespec *timeout, const sigset_t *mask)
 {
 	sigset_t old;
-	int rc;
+	bool late;
 
 	if (!is_time(timeout))
 		return (int)fd_result(-EINVAL);
-	if (mask)
-		sigprocmask(SIG_SETMASK, mask, &old);
-	rc = poll_select(n, in, out, err, deadline_of(timeout));
-	if (mask)
-		sigprocmask(SIG_SETMASK, &old, NULL);
-	return (int)fd_result(rc);
+	late = enter(mask, &old);
+	return leave(poll_select(n, in, out, err, late ? 0 : deadline_of(timeout)), mask, &old, late);
 }
 
 /* As Linux does, what is left of the time is written back. */
@@ -111,12 +125,7 @@ int epoll_wait(int epfd, struct epoll_event *v, int max, int timeout_ms)
 int epoll_pwait(int epfd, struct epoll_event *v, int max, int timeout_ms, const sigset_t *mask)
 {
 	sigset_t old;
-	int rc;
+	bool late = enter(mask, &old);
 
-	if (mask)
-		sigprocmask(SIG_SETMASK, mask, &old);
-	rc = epoll_collect(epfd, v, max, poll_deadline(timeout_ms));
-	if (mask)
-		sigprocmask(SIG_SETMASK, &old, NULL);
-	return (int)fd_result(rc);
+	return leave(epoll_collect(epfd, v, max, poll_deadline(late ? 0 : timeout_ms)), mask, &old, late);
 }

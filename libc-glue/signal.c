@@ -36,6 +36,8 @@ static struct reent_thread *first;
 static struct waitq *first_waits; /* the queue in which the first thread stands in signal_wait() */
 static bool interrupted;      /* a handler ran since it stood there */
 static bool restarts;         /* that one had SA_RESTART */
+static unsigned runs[NSIG];   /* how many handlers have run to their end, for each signal */
+static struct waitq suspended = WAITQ_INIT(suspended); /* threads in sigsuspend() */
 static struct waitq takers = WAITQ_INIT(takers); /* threads in sigwait() and the like */
 static sigset_t wanted;       /* by them */
 static struct thread *server;
@@ -86,7 +88,19 @@ static void run_handler(int sig, const struct sigaction *act)
 	else
 		act->sa_handler(sig);
 	*mask = before;
+	runs[sig]++;
+	waitq_wake(&suspended, UINT32_MAX);
 	interrupt_first(act->sa_flags);
+}
+
+/* Handlers that have run for signals outside mask. */
+unsigned signal_runs(sigset_t mask)
+{
+	unsigned sum = 0;
+
+	for (int sig = 1; sig < NSIG; sig++)
+		sum += mask & BIT(sig) ? 0 : runs[sig];
+	return sum;
 }
 
 /* Does what is to be done about sig, in this thread, now. */
@@ -165,6 +179,7 @@ void signal_post(int sig)
 {
 	pending |= BIT(sig);
 	waitq_wake(&takers, UINT32_MAX);
+	waitq_wake(&suspended, UINT32_MAX);
 	wake_server();
 }
 
@@ -219,19 +234,22 @@ bool signal_restart(void)
 }
 
 /*
- * Nothing switches between letting the signals in and waiting, so none is missed in between: that
- * is what the call is for.
+ * In any thread. Nothing switches between letting the signals in and waiting, so none is missed in
+ * between: that is what the call is for. A handler for a signal that the mask lets in ends it,
+ * whichever thread it ran in. Nothing of this is on the stack, which a handler may leave by
+ * siglongjmp().
  */
 int sigsuspend(const sigset_t *mask)
 {
-	static struct waitq never = WAITQ_INIT(never);
-	sigset_t *own = own_mask(), before = *own;
+	sigset_t *own = own_mask(), before = *own, now = *mask & ~(BIT(SIGKILL) | BIT(SIGSTOP));
+	unsigned start = signal_runs(now);
 
-	*own = *mask;
-	interrupted = false;
+	*own = now;
 	act_on_pending(own);
-	while (!interrupted && signal_wait(&never, PLAT_FOREVER) != -EINTR)
-		;
+	while (signal_runs(now) == start) {
+		waitq_wait(&suspended, PLAT_FOREVER);
+		act_on_pending(own);
+	}
 	*own = before;
 	errno = EINTR;
 	return -1;

@@ -14,6 +14,9 @@ void signal_start(void);
  */
 int signal_call(int sig);
 
+/* How many handlers have run for signals outside mask: it is another number when one more has. */
+unsigned signal_runs(sigset_t mask);
+
 /* sig for the program from a poller or timer: its handler runs later, in a thread of its own. */
 void signal_post(int sig);
 

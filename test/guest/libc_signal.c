@@ -2,7 +2,9 @@
 /*
  * Signals that a program sends itself: handlers, masks, waiting for them, and what they interrupt.
  */
+#define _GNU_SOURCE /* ppoll */
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -98,6 +100,53 @@ static void waits(void)
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
+static volatile int suspended_rc, suspended_errno, suspended_step;
+
+static void *suspend(void *arg)
+{
+	suspended_step = 1;
+	suspended_rc = arg ? sigsuspend(arg) : pause();
+	suspended_errno = errno;
+	suspended_step = 2;
+	return NULL;
+}
+
+static int reaches(int step)
+{
+	for (int i = 0; i < 200 && suspended_step < step; i++)
+		usleep(1000);
+	return suspended_step == step;
+}
+
+/* What the mask of another thread lets in ends its sigsuspend(), also where this one has it blocked. */
+static void other_threads(void)
+{
+	struct timespec second = { .tv_sec = 1 };
+	sigset_t set, none;
+	pthread_t t;
+
+	sigemptyset(&none);
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	signal(SIGUSR1, note);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	count = 0;
+	pthread_create(&t, NULL, suspend, &none);
+	ok(reaches(1) && kill(getpid(), SIGUSR1) == 0, "sigsuspend in another thread");
+	ok(reaches(2) && suspended_rc == -1 && suspended_errno == EINTR && count == 1, "ends when its signal comes");
+	pthread_join(t, NULL);
+	suspended_step = 0;
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	pthread_create(&t, NULL, suspend, NULL);
+	ok(reaches(1) && pthread_kill(t, SIGUSR1) == 0, "pause in another thread");
+	ok(reaches(2) && suspended_rc == -1 && suspended_errno == EINTR && count == 2, "ends too");
+	pthread_join(t, NULL);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	raise(SIGUSR1);
+	ok(ppoll(NULL, 0, &second, &none) == -1 && errno == EINTR && count == 3, "ppoll lets in what waits, and ends");
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
 static void interrupts(void)
 {
 	struct sigaction act;
@@ -142,6 +191,7 @@ int main(void)
 	handlers();
 	masks();
 	waits();
+	other_threads();
 	interrupts();
 	jumps();
 	return tap_done();

@@ -12,7 +12,8 @@
  * comes from outside runs in a thread of its own with 64 KiB of stack, when the others block. Each
  * thread has a mask; dispositions and what is pending are the program's.
  *
- * A handler that has run ends the first thread's blocking call with EINTR, and no other thread's.
+ * A handler that has run ends the first thread's blocking call with EINTR, and of the other threads'
+ * only sigsuspend() and pause(), where their mask lets that signal in.
  * Faults (SIGSEGV, SIGFPE ...) are not signals here: they end the machine.
  */
 
