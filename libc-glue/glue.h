@@ -31,11 +31,12 @@
 #define FD_HERE ((off_t)-1)   /* no offset: a stream */
 
 struct fd_file;
+struct sock_call;
 
 /*
  * What a kind of file can do. NULL means: read, write: EINVAL (a socket has both); size: cannot
  * seek (ESPIPE); stat: a nameless character device; ioctl: ENOTTY; sync: EINVAL; ready: always
- * readable and writable; memory: none; close: nothing to do.
+ * readable and writable; memory: none; sock: ENOTSOCK; close: nothing to do.
  *
  * fd.c has checked that the descriptor is open for reading or writing, that the vector is sane (1
  * to IOV_MAX pieces, sum below SSIZE_MAX) and the offset not negative. It holds a reference for as
@@ -59,6 +60,8 @@ struct fd_ops {
 	 * less.
 	 */
 	const void *(*memory)(struct fd_file *f, off_t at, size_t *len);
+	/* A call of sys/socket.h other than read and write, for sockets that are none of lwIP's: sock.h. */
+	ssize_t (*sock)(struct fd_file *f, const struct sock_call *c);
 	void (*close)(struct fd_file *f); /* the last reference is gone: free what f is embedded in */
 };
 

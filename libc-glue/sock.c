@@ -224,41 +224,33 @@ int sock_socket(int domain, int type, int proto)
 
 /* ---- The calls ---- */
 
-/* The socket behind fd with a reference, or an error. The caller ends with fd_put(). */
-static int get(int fd, struct sock **s)
-{
-	struct fd_file *f;
-
-	loop_breathe();
-	f = fd_get(fd);
-	if (!f)
-		return -EBADF;
-	*s = sock_of(f);
-	if (*s)
-		return 0;
-	fd_put(f);
-	return -ENOTSOCK;
-}
-
 /*
- * Another kind of socket (sock_pair.c): its files can read and write, and no more. *s is NULL; the
- * caller ends with fd_put().
+ * The socket behind fd with a reference, or an error; the caller ends with fd_put(). *s is NULL for
+ * one of another kind (sock_pair.c), which has calls of its own.
  */
 static int get_any(int fd, struct sock **s, struct fd_file **f)
 {
-	struct stat st = { .st_mode = 0 };
-
 	loop_breathe();
 	*f = fd_get(fd);
 	if (!*f)
 		return -EBADF;
 	*s = sock_of(*f);
-	if (*s)
-		return 0;
-	if ((*f)->ops->stat && (*f)->ops->stat(*f, &st) == 0 && S_ISSOCK(st.st_mode))
+	if (*s || (*f)->ops->sock)
 		return 0;
 	fd_put(*f);
 	return -ENOTSOCK;
+}
+
+/* The same where a socket of another kind is no use: it is connected, and says `other`. */
+static int get(int fd, struct sock **s, int other)
+{
+	struct fd_file *f;
+	int rc = get_any(fd, s, &f);
+
+	if (rc || *s)
+		return rc;
+	fd_put(f);
+	return other;
 }
 
 int sock_bind(int fd, const struct sockaddr *addr, socklen_t len)
@@ -266,7 +258,7 @@ int sock_bind(int fd, const struct sockaddr *addr, socklen_t len)
 	struct sock *s;
 	ip_addr_t ip;
 	uint16_t port;
-	int rc = get(fd, &s);
+	int rc = get(fd, &s, -EINVAL);
 
 	if (rc)
 		return rc;
@@ -282,7 +274,7 @@ int sock_bind(int fd, const struct sockaddr *addr, socklen_t len)
 int sock_listen(int fd, int backlog)
 {
 	struct sock *s;
-	int rc = get(fd, &s);
+	int rc = get(fd, &s, -EINVAL);
 
 	if (rc)
 		return rc;
@@ -318,7 +310,7 @@ static int accept_one(struct sock *s, struct sockaddr *addr, socklen_t *len, int
 int sock_accept(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 {
 	struct sock *s;
-	int rc = get(fd, &s);
+	int rc = get(fd, &s, -EINVAL);
 
 	if (rc)
 		return rc;
@@ -360,7 +352,7 @@ static int connect_to(struct sock *s, const struct sockaddr *addr, socklen_t len
 int sock_connect(int fd, const struct sockaddr *addr, socklen_t len)
 {
 	struct sock *s;
-	int rc = get(fd, &s);
+	int rc = get(fd, &s, -EISCONN);
 
 	if (rc)
 		return rc;
@@ -370,19 +362,23 @@ int sock_connect(int fd, const struct sockaddr *addr, socklen_t len)
 	return rc;
 }
 
-/* Datagrams: EOPNOTSUPP, where Linux allows it if they are connected. */
 int sock_shutdown(int fd, int how)
 {
+	struct fd_file *f;
 	struct sock *s;
-	int rc = get(fd, &s);
+	int rc = get_any(fd, &s, &f);
 
 	if (rc)
 		return rc;
 	if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR)
 		rc = -EINVAL;
+	else if (!s)
+		rc = (int)f->ops->sock(f, &(struct sock_call){ .what = SOCK_SHUTDOWN, .how = how });
+	else if (s->type == SOCK_STREAM)
+		rc = sock_tcp_shutdown(s, how != SHUT_WR, how != SHUT_RD);
 	else
-		rc = s->type == SOCK_STREAM ? sock_tcp_shutdown(s, how != SHUT_WR, how != SHUT_RD) : -EOPNOTSUPP;
-	fd_put(&s->file);
+		rc = sock_dgram_shutdown(s, how != SHUT_WR, how != SHUT_RD);
+	fd_put(f);
 	netdev_flush();
 	return rc;
 }
@@ -408,13 +404,19 @@ static int name(struct sock *s, struct sockaddr *addr, socklen_t *len, bool peer
 
 int sock_name(int fd, struct sockaddr *addr, socklen_t *len, bool peer)
 {
+	struct fd_file *f;
 	struct sock *s;
-	int rc = get(fd, &s);
+	int rc = get_any(fd, &s, &f);
 
 	if (rc)
 		return rc;
-	rc = addr && len ? name(s, addr, len, peer) : -EFAULT;
-	fd_put(&s->file);
+	if (!addr || !len)
+		rc = -EFAULT;
+	else if (!s)
+		rc = (int)f->ops->sock(f, &(struct sock_call){ .what = SOCK_NAME, .value = addr, .len = len });
+	else
+		rc = name(s, addr, len, peer);
+	fd_put(f);
 	return rc;
 }
 
@@ -432,21 +434,6 @@ static int check_vector(const struct msghdr *msg)
 	return 0;
 }
 
-/* As a call that does not block, where flags say so. */
-static ssize_t move_other(struct fd_file *f, const struct msghdr *msg, int flags, bool write)
-{
-	ssize_t (*op)(struct fd_file *, const struct iovec *, int, off_t) = write ? f->ops->write : f->ops->read;
-	int before = f->flags;
-	ssize_t rc;
-
-	if (flags & MSG_DONTWAIT)
-		f->flags |= O_NONBLOCK;
-	rc = op(f, msg->msg_iov, (int)msg->msg_iovlen, FD_HERE);
-	if (flags & MSG_DONTWAIT) /* it cannot have blocked: nobody else has seen the flag */
-		f->flags = before;
-	return rc;
-}
-
 /* All that sends goes through here but write(), which comes by op_write() with io.c's checks. */
 ssize_t sock_send(int fd, const struct msghdr *msg, int flags)
 {
@@ -458,7 +445,7 @@ ssize_t sock_send(int fd, const struct msghdr *msg, int flags)
 		return rc;
 	rc = check_vector(msg);
 	if (rc == 0 && !s)
-		rc = move_other(f, msg, flags, true);
+		rc = f->ops->sock(f, &(struct sock_call){ .what = SOCK_SEND, .msg = msg, .how = flags });
 	else if (rc == 0 && s->type == SOCK_STREAM)
 		rc = sock_stream_send(s, msg->msg_iov, (int)msg->msg_iovlen, flags);
 	else if (rc == 0)
@@ -470,7 +457,8 @@ ssize_t sock_send(int fd, const struct msghdr *msg, int flags)
 /* Streams have neither names nor control messages to give. */
 static ssize_t recv_stream(struct fd_file *f, struct sock *s, struct msghdr *msg, int flags)
 {
-	ssize_t rc = s ? sock_stream_recv(s, msg->msg_iov, (int)msg->msg_iovlen, flags) : move_other(f, msg, flags, false);
+	struct sock_call call = { .what = SOCK_RECV, .msg = msg, .how = flags };
+	ssize_t rc = s ? sock_stream_recv(s, msg->msg_iov, (int)msg->msg_iovlen, flags) : f->ops->sock(f, &call);
 
 	if (rc >= 0)
 		msg->msg_namelen = 0;

@@ -192,6 +192,9 @@ int sock_dgram_new(struct sock *s);
 int sock_dgram_bind(struct sock *s, const ip_addr_t *ip, uint16_t port);
 int sock_dgram_connect(struct sock *s, const ip_addr_t *ip, uint16_t port); /* ip NULL: disconnects */
 
+/* Datagrams that come are still queued, as on Linux. -ENOTCONN, though it has its effect. */
+int sock_dgram_shutdown(struct sock *s, bool rd, bool wr);
+
 /* Leaves the groups, frees what waits. Does not block. */
 void sock_dgram_close(struct sock *s);
 
@@ -208,10 +211,29 @@ ssize_t sock_dgram_recv(struct sock *s, struct msghdr *msg, int flags);
 int sock_getsockopt(int fd, int level, int name, void *value, socklen_t *len);
 int sock_setsockopt(int fd, int level, int name, const void *value, socklen_t len);
 
+/* SO_RCVTIMEO and SO_SNDTIMEO, for sock_pair.c too. 0 or -EINVAL, -EDOM. */
+int sock_opt_timeout(uint64_t *ns, const void *value, socklen_t len);
+
+/* Writes an option's value, cut at *len, which becomes what was written. */
+void sock_opt_put(void *value, socklen_t *len, const void *from, socklen_t size);
+void sock_opt_put_timeout(void *value, socklen_t *len, uint64_t ns);
+
 /* ---- sock_pair.c ---- */
 
-/* Sockets that are none of lwIP's: sock_of() says NULL for them. */
+/*
+ * Sockets that are none of lwIP's: sock_of() says NULL for them. sock.c reaches them through
+ * fd_ops.sock, so that an image without socketpair() does not carry them.
+ */
 int sock_socketpair(int domain, int type, int proto, int fds[2]);
+
+struct sock_call {
+	enum { SOCK_SEND, SOCK_RECV, SOCK_SHUTDOWN, SOCK_NAME, SOCK_GET, SOCK_SET } what;
+	const struct msghdr *msg; /* SOCK_SEND, SOCK_RECV */
+	int how;                  /* MSG_*, or SHUT_* */
+	int level, name;          /* of an option */
+	void *value;              /* an option's, or an address; read only for SOCK_SET */
+	socklen_t *len;
+};
 
 /*
  * ---- vectors: walking through an iovec in steps of any length ----

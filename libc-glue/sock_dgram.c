@@ -35,7 +35,7 @@ static void add(struct sock *s, struct pbuf *p, const ip_addr_t *from, uint16_t 
 {
 	struct sock_dgram *d = NULL;
 
-	if (s->rx_bytes + p->tot_len + OVERHEAD <= s->rcvbuf && !s->shut_read)
+	if (s->rx_bytes + p->tot_len + OVERHEAD <= s->rcvbuf)
 		d = pool_take(&dgrams);
 	if (!d) {
 		pbuf_free(p);
@@ -310,6 +310,14 @@ int sock_dgram_connect(struct sock *s, const ip_addr_t *ip, uint16_t port)
 	return 0;
 }
 
+int sock_dgram_shutdown(struct sock *s, bool rd, bool wr)
+{
+	s->shut_read |= rd;
+	s->shut_write |= wr;
+	sock_wake(s, POLLOUT | (rd ? POLLIN | POLLRDHUP : 0) | (s->shut_read && s->shut_write ? POLLHUP : 0));
+	return s->state == SOCK_CONNECTED ? 0 : -ENOTCONN;
+}
+
 void sock_dgram_close(struct sock *s)
 {
 	sock_group_leave_all(s);
@@ -324,5 +332,9 @@ void sock_dgram_close(struct sock *s)
 
 unsigned sock_dgram_ready(struct sock *s)
 {
-	return POLLOUT | (list_empty(&s->dgrams) && !s->shut_read ? 0 : POLLIN) | (s->error ? POLLERR : 0);
+	unsigned events = POLLOUT | (s->error ? POLLERR : 0);
+
+	if (s->shut_read)
+		events |= POLLIN | POLLRDHUP | (s->shut_write ? POLLHUP : 0);
+	return events | (list_empty(&s->dgrams) ? 0 : POLLIN);
 }

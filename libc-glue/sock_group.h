@@ -6,13 +6,14 @@
  * Multicast groups of a socket.
  */
 
-#include "lwip/ip_addr.h"
+#include <stdbool.h>
+#include <sys/socket.h>
 
 struct sock;
 
-/* index: of an interface, 0 for all. Return 0 or a negative errno. */
-int sock_group_join(struct sock *s, const ip_addr_t *group, uint8_t index);
-int sock_group_leave(struct sock *s, const ip_addr_t *group, uint8_t index);
+/* Whether an option is about groups; and sets it, for a datagram socket: 0 or a negative errno. */
+bool sock_group_has(int level, int name);
+int sock_group_set(struct sock *s, int level, int name, const void *value, socklen_t len);
 void sock_group_leave_all(struct sock *s);
 
 #endif

@@ -18,7 +18,6 @@
 #include "libc-glue/lwip/stack.h"
 #include "libc-glue/sock.h"
 #include "libc-glue/sock_group.h"
-#include "lwip/igmp.h"
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/raw.h"
 #include "lwip/udp.h"
@@ -123,9 +122,16 @@ static int get_tcp(const struct sock *s, int name, int *value)
 	case TCP_KEEPCNT:
 		*value = pcb ? (int)pcb->keep_cnt : 9;
 		return 0;
+	case TCP_SYNCNT:
+		*value = TCP_SYNMAXRTX;
+		return 0;
+	case TCP_LINGER2:
+		*value = TCP_FIN_WAIT_TIMEOUT / 1000;
+		return 0;
 	case TCP_QUICKACK:
 	case TCP_DEFER_ACCEPT:
 	case TCP_USER_TIMEOUT:
+	case TCP_FASTOPEN:
 		*value = 0;
 		return 0;
 	default:
@@ -155,11 +161,18 @@ static int get_ip(const struct sock *s, int level, int name, int *value)
 	return 0;
 }
 
-static void put(void *value, socklen_t *len, const void *from, socklen_t size)
+void sock_opt_put(void *value, socklen_t *len, const void *from, socklen_t size)
 {
 	if (*len > size)
 		*len = size;
 	memcpy(value, from, *len);
+}
+
+void sock_opt_put_timeout(void *value, socklen_t *len, uint64_t ns)
+{
+	struct timeval tv = { .tv_sec = (time_t)(ns / NS_PER_S), .tv_usec = (suseconds_t)(ns % NS_PER_S / 1000) };
+
+	sock_opt_put(value, len, &tv, sizeof tv);
 }
 
 static int get(struct sock *s, int level, int name, void *value, socklen_t *len)
@@ -167,14 +180,11 @@ static int get(struct sock *s, int level, int name, void *value, socklen_t *len)
 	int v = 0, rc;
 
 	if (level == SOL_SOCKET && name == SO_LINGER) {
-		put(value, len, &s->linger, sizeof s->linger);
+		sock_opt_put(value, len, &s->linger, sizeof s->linger);
 		return 0;
 	}
 	if (level == SOL_SOCKET && (name == SO_RCVTIMEO || name == SO_SNDTIMEO)) {
-		uint64_t ns = name == SO_RCVTIMEO ? s->recv_timeout : s->send_timeout;
-		struct timeval tv = { .tv_sec = (time_t)(ns / NS_PER_S), .tv_usec = (suseconds_t)(ns % NS_PER_S / 1000) };
-
-		put(value, len, &tv, sizeof tv);
+		sock_opt_put_timeout(value, len, name == SO_RCVTIMEO ? s->recv_timeout : s->send_timeout);
 		return 0;
 	}
 	if (level == SOL_SOCKET)
@@ -184,7 +194,7 @@ static int get(struct sock *s, int level, int name, void *value, socklen_t *len)
 	else
 		rc = level == IPPROTO_IP || level == IPPROTO_IPV6 ? get_ip(s, level, name, &v) : -ENOPROTOOPT;
 	if (rc == 0)
-		put(value, len, &v, sizeof v);
+		sock_opt_put(value, len, &v, sizeof v);
 	return rc;
 }
 
@@ -254,7 +264,7 @@ static int set_socket(struct sock *s, int name, int value)
 	}
 }
 
-static int set_timeout(uint64_t *ns, const void *value, socklen_t len)
+int sock_opt_timeout(uint64_t *ns, const void *value, socklen_t len)
 {
 	struct timeval tv;
 
@@ -382,70 +392,14 @@ static int set_ip(struct sock *s, int level, int name, int value)
 	return 0;
 }
 
-/* The interface with this address; 0 for any. */
-static uint8_t index_of(struct in_addr a)
-{
-	struct netif *netif;
-
-	NETIF_FOREACH(netif)
-		if (a.s_addr != INADDR_ANY && netif_ip4_addr(netif)->addr == a.s_addr)
-			return netif_get_index(netif);
-	return 0;
-}
-
-static int set_group4(struct sock *s, int name, const void *value, socklen_t len)
-{
-	struct ip_mreqn m = { .imr_ifindex = 0 };
-	ip_addr_t group;
-	uint8_t index;
-
-	if (len < (name == IP_MULTICAST_IF ? sizeof(struct in_addr) : sizeof(struct ip_mreq)))
-		return -EINVAL;
-	if (name == IP_MULTICAST_IF && len < sizeof(struct ip_mreq))
-		memcpy(&m.imr_address, value, sizeof m.imr_address);
-	else
-		memcpy(&m, value, len < sizeof m ? len : sizeof m);
-	index = m.imr_ifindex ? (uint8_t)m.imr_ifindex : index_of(m.imr_address);
-	ip_addr_set_ip4_u32_val(group, m.imr_multiaddr.s_addr);
-	if (name == IP_ADD_MEMBERSHIP)
-		return sock_group_join(s, &group, index);
-	if (name == IP_DROP_MEMBERSHIP)
-		return sock_group_leave(s, &group, index);
-	udp_set_multicast_netif_index(s->udp, index);
-	return 0;
-}
-
-static int set_group6(struct sock *s, int name, const void *value, socklen_t len)
-{
-	struct ipv6_mreq m;
-	ip_addr_t group;
-	u32_t words[4];
-
-	if (len < sizeof m)
-		return -EINVAL;
-	memcpy(&m, value, sizeof m);
-	memcpy(words, &m.ipv6mr_multiaddr, sizeof words);
-	IP_ADDR6(&group, words[0], words[1], words[2], words[3]);
-	if (name == IPV6_JOIN_GROUP)
-		return sock_group_join(s, &group, (uint8_t)m.ipv6mr_interface);
-	return sock_group_leave(s, &group, (uint8_t)m.ipv6mr_interface);
-}
-
-static bool is_group(int level, int name)
-{
-	if (level == IPPROTO_IP)
-		return name == IP_ADD_MEMBERSHIP || name == IP_DROP_MEMBERSHIP || name == IP_MULTICAST_IF;
-	return level == IPPROTO_IPV6 && (name == IPV6_JOIN_GROUP || name == IPV6_LEAVE_GROUP);
-}
-
 static int set(struct sock *s, int level, int name, const void *value, socklen_t len)
 {
 	int v = 0;
 
 	if (level == SOL_SOCKET && name == SO_RCVTIMEO)
-		return set_timeout(&s->recv_timeout, value, len);
+		return sock_opt_timeout(&s->recv_timeout, value, len);
 	if (level == SOL_SOCKET && name == SO_SNDTIMEO)
-		return set_timeout(&s->send_timeout, value, len);
+		return sock_opt_timeout(&s->send_timeout, value, len);
 	if (level == SOL_SOCKET && name == SO_BINDTODEVICE)
 		return set_device(s, value, len);
 	if (level == SOL_SOCKET && name == SO_LINGER) {
@@ -454,8 +408,8 @@ static int set(struct sock *s, int level, int name, const void *value, socklen_t
 		memcpy(&s->linger, value, sizeof s->linger);
 		return 0;
 	}
-	if (is_group(level, name) && s->type == SOCK_DGRAM)
-		return level == IPPROTO_IP ? set_group4(s, name, value, len) : set_group6(s, name, value, len);
+	if (sock_group_has(level, name) && s->type == SOCK_DGRAM)
+		return sock_group_set(s, level, name, value, len);
 	if (len < sizeof v && !(level == IPPROTO_IP && len == 1))
 		return -EINVAL;
 	memcpy(&v, value, len < sizeof v ? len : sizeof v);
@@ -470,30 +424,36 @@ static int set(struct sock *s, int level, int name, const void *value, socklen_t
 
 int sock_getsockopt(int fd, int level, int name, void *value, socklen_t *len)
 {
+	struct sock_call call = { .what = SOCK_GET, .level = level, .name = name, .value = value, .len = len };
 	struct fd_file *f = fd_get(fd);
-	int rc;
+	int rc = -ENOTSOCK;
 
 	if (!f)
 		return -EBADF;
-	if (!sock_of(f))
-		rc = -ENOTSOCK;
-	else
-		rc = value && len ? get(sock_of(f), level, name, value, len) : -EFAULT;
+	if (!value || !len)
+		rc = -EFAULT;
+	else if (sock_of(f))
+		rc = get(sock_of(f), level, name, value, len);
+	else if (f->ops->sock)
+		rc = (int)f->ops->sock(f, &call);
 	fd_put(f);
 	return rc;
 }
 
 int sock_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 {
+	struct sock_call call = { .what = SOCK_SET, .level = level, .name = name, .value = (void *)(uintptr_t)value, .len = &len };
 	struct fd_file *f = fd_get(fd);
-	int rc;
+	int rc = -ENOTSOCK;
 
 	if (!f)
 		return -EBADF;
-	if (!sock_of(f))
-		rc = -ENOTSOCK;
-	else
-		rc = value || len == 0 ? set(sock_of(f), level, name, value, len) : -EFAULT;
+	if (!value && len > 0)
+		rc = -EFAULT;
+	else if (sock_of(f))
+		rc = set(sock_of(f), level, name, value, len);
+	else if (f->ops->sock)
+		rc = (int)f->ops->sock(f, &call);
 	fd_put(f);
 	netdev_flush();
 	return rc;

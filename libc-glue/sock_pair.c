@@ -6,7 +6,7 @@
  * across threads.
  *
  * The only sockets of AF_UNIX here; as there is one process, there is nobody to find by a path.
- * Streams, through a ring of bytes each way.
+ * Streams, through a ring of bytes each way. Linux's unix(7) is the model for what happens at the end.
  */
 
 #include <poll.h>
@@ -25,6 +25,9 @@ struct end {
 	struct end *peer;   /* NULL once that end is closed */
 	char *ring;         /* what the peer has sent */
 	unsigned in, out;   /* counters of bytes, free-running */
+	bool shut;          /* nothing more comes in: SHUT_RD here, or SHUT_WR there */
+	int error;          /* told once, when all that came in has been read */
+	uint64_t recv_timeout, send_timeout; /* ns, 0: for ever */
 	struct waitq readers, writers;
 };
 
@@ -50,28 +53,49 @@ static void move(struct end *e, struct iov *v, unsigned at, unsigned n, bool int
 	}
 }
 
-/* An end whose peer has gone still gives what it has, then 0. */
-static ssize_t op_read(struct fd_file *f, const struct iovec *v, int nv, off_t at)
+/* Takes n bytes out of the ring: there is room for the peer to write again. */
+static void advance(struct end *e, unsigned n)
 {
-	struct end *e = container_of(f, struct end, file);
-	size_t want = iov_length(v, nv);
+	e->out += n;
+	if (n == 0 || !e->peer)
+		return;
+	waitq_wake(&e->peer->writers, UINT32_MAX);
+	fd_notify(&e->peer->file, POLLOUT);
+}
+
+/* Waits until there is something to read. Returns 0 to look again, -ENODATA at the end, or why not. */
+static int wait_to_read(struct end *e, int flags, uint64_t deadline)
+{
+	int error = e->error;
+
+	e->error = 0;
+	if (error)
+		return -error;
+	if (!e->peer || e->shut)
+		return -ENODATA;
+	return flags & MSG_DONTWAIT ? -EAGAIN : sock_wait(&e->readers, deadline);
+}
+
+/* As sock_stream_recv(). An end whose peer has gone still gives what it has, then 0. */
+static ssize_t receive(struct end *e, const struct iovec *v, int nv, int flags)
+{
+	uint64_t deadline = sock_deadline(e->recv_timeout);
+	size_t want = iov_length(v, nv), done = 0;
 	struct iov to = { v, nv, 0 };
-	unsigned n;
 	int rc = 0;
 
-	(void)at;
-	while (want > 0 && filled(e) == 0 && e->peer && rc == 0)
-		rc = f->flags & O_NONBLOCK ? -EAGAIN : sock_wait(&e->readers, PLAT_FOREVER);
-	if (rc)
-		return rc;
-	n = want < filled(e) ? (unsigned)want : filled(e);
-	move(e, &to, e->out, n, false);
-	e->out += n;
-	if (n > 0 && e->peer) {
-		waitq_wake(&e->peer->writers, UINT32_MAX);
-		fd_notify(&e->peer->file, POLLOUT);
+	while (rc == 0) {
+		unsigned n = want - done < filled(e) ? (unsigned)(want - done) : filled(e);
+
+		move(e, &to, e->out, n, false);
+		done += n;
+		if (!(flags & MSG_PEEK))
+			advance(e, n);
+		if (done == want || (done > 0 && (flags & (MSG_WAITALL | MSG_PEEK)) != MSG_WAITALL))
+			break;
+		rc = wait_to_read(e, flags, deadline);
 	}
-	return (ssize_t)n;
+	return done > 0 ? (ssize_t)done : rc == -ENODATA ? 0 : rc;
 }
 
 /* As much as there is room for. Wakes whoever reads there. */
@@ -89,34 +113,52 @@ static size_t put(struct end *to, struct iov *from, size_t len)
 }
 
 /* EPIPE only if nothing was written before: a short count comes first. */
-static ssize_t op_write(struct fd_file *f, const struct iovec *v, int nv, off_t at)
+static ssize_t transmit(struct end *e, const struct iovec *v, int nv, int flags)
 {
-	struct end *e = container_of(f, struct end, file);
+	uint64_t deadline = sock_deadline(e->send_timeout);
 	size_t total = iov_length(v, nv), done = 0;
 	struct iov from = { v, nv, 0 };
 	int rc = 0;
 
-	(void)at;
 	while (done < total && rc == 0) {
-		if (!e->peer)
+		if (!e->peer || e->peer->shut)
 			rc = -EPIPE;
 		else if (filled(e->peer) < RING)
 			done += put(e->peer, &from, total - done);
 		else
-			rc = f->flags & O_NONBLOCK ? -EAGAIN : sock_wait(&e->writers, PLAT_FOREVER);
+			rc = flags & MSG_DONTWAIT ? -EAGAIN : sock_wait(&e->writers, deadline);
 	}
 	return done > 0 ? (ssize_t)done : rc;
+}
+
+static int flags_of(const struct fd_file *f)
+{
+	return f->flags & O_NONBLOCK ? MSG_DONTWAIT : 0;
+}
+
+static ssize_t op_read(struct fd_file *f, const struct iovec *v, int nv, off_t at)
+{
+	(void)at;
+	return receive(container_of(f, struct end, file), v, nv, flags_of(f));
+}
+
+static ssize_t op_write(struct fd_file *f, const struct iovec *v, int nv, off_t at)
+{
+	(void)at;
+	return transmit(container_of(f, struct end, file), v, nv, flags_of(f));
 }
 
 /* Without a peer everything is ready: read() says the end, write() EPIPE. */
 static unsigned op_ready(struct fd_file *f)
 {
 	struct end *e = container_of(f, struct end, file);
-	unsigned events = filled(e) > 0 ? POLLIN : 0;
+	unsigned events = (filled(e) > 0 ? POLLIN : 0) | (e->error ? POLLERR : 0);
 
 	if (!e->peer)
 		return events | POLLIN | POLLRDHUP | POLLHUP | POLLOUT;
-	return events | (filled(e->peer) < RING ? POLLOUT : 0);
+	if (e->shut)
+		events |= POLLIN | POLLRDHUP | (e->peer->shut ? POLLHUP : 0);
+	return events | (filled(e->peer) < RING || e->peer->shut ? POLLOUT : 0);
 }
 
 static int op_stat(struct fd_file *f, struct stat *st)
@@ -134,13 +176,132 @@ static int op_ioctl(struct fd_file *f, unsigned long request, void *arg)
 	return 0;
 }
 
-/* The other end lives on, with what was sent to it. */
+/* ---- The calls of sys/socket.h ---- */
+
+/* Nothing comes in here any more: whoever waits for that, or to put something in, is told. */
+static void shut_in(struct end *e)
+{
+	e->shut = true;
+	waitq_wake(&e->readers, UINT32_MAX);
+	fd_notify(&e->file, POLLIN | POLLRDHUP | POLLHUP);
+	if (!e->peer)
+		return;
+	waitq_wake(&e->peer->writers, UINT32_MAX);
+	fd_notify(&e->peer->file, POLLOUT | POLLHUP);
+}
+
+static int shut(struct end *e, int how)
+{
+	if (how != SHUT_WR)
+		shut_in(e);
+	if (how != SHUT_RD && e->peer)
+		shut_in(e->peer);
+	return 0;
+}
+
+/* Sockets of AF_UNIX without a name have a family and nothing else (Linux, unix(7)). */
+static int say_name(void *addr, socklen_t *len)
+{
+	sa_family_t family = AF_UNIX;
+
+	memcpy(addr, &family, *len < sizeof family ? *len : sizeof family);
+	*len = sizeof family;
+	return 0;
+}
+
+static int value_of(struct end *e, int name)
+{
+	switch (name) {
+	case SO_ERROR:
+		return e->error;
+	case SO_TYPE:
+		return SOCK_STREAM;
+	case SO_DOMAIN:
+		return AF_UNIX;
+	case SO_SNDBUF:
+	case SO_RCVBUF:
+		return RING;
+	case SO_RCVLOWAT:
+	case SO_SNDLOWAT:
+		return 1;
+	case SO_PROTOCOL:
+	case SO_ACCEPTCONN:
+	case SO_REUSEADDR:
+	case SO_KEEPALIVE:
+	case SO_PRIORITY:
+		return 0;
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+static int get_option(struct end *e, const struct sock_call *c)
+{
+	int value;
+
+	if (c->level != SOL_SOCKET)
+		return -EOPNOTSUPP; /* Linux's word for it, of sockets that have no other level */
+	if (c->name == SO_RCVTIMEO || c->name == SO_SNDTIMEO) {
+		sock_opt_put_timeout(c->value, c->len, c->name == SO_RCVTIMEO ? e->recv_timeout : e->send_timeout);
+		return 0;
+	}
+	value = value_of(e, c->name);
+	if (value < 0)
+		return value;
+	if (c->name == SO_ERROR)
+		e->error = 0;
+	sock_opt_put(c->value, c->len, &value, sizeof value);
+	return 0;
+}
+
+/* Sizes and the like are taken as wishes. */
+static int set_option(struct end *e, const struct sock_call *c)
+{
+	if (c->level != SOL_SOCKET)
+		return -EOPNOTSUPP;
+	if (c->name == SO_RCVTIMEO)
+		return sock_opt_timeout(&e->recv_timeout, c->value, *c->len);
+	if (c->name == SO_SNDTIMEO)
+		return sock_opt_timeout(&e->send_timeout, c->value, *c->len);
+	if (*c->len < sizeof(int))
+		return -EINVAL;
+	return c->name == SO_LINGER || (value_of(e, c->name) >= 0 && c->name != SO_ERROR) ? 0 : -ENOPROTOOPT;
+}
+
+static ssize_t op_sock(struct fd_file *f, const struct sock_call *c)
+{
+	struct end *e = container_of(f, struct end, file);
+	int flags = c->how | flags_of(f);
+
+	switch (c->what) {
+	case SOCK_SEND:
+		if (c->msg->msg_name && c->msg->msg_namelen)
+			return -EISCONN;
+		return flags & MSG_OOB ? -EOPNOTSUPP : transmit(e, c->msg->msg_iov, (int)c->msg->msg_iovlen, flags);
+	case SOCK_RECV:
+		return flags & MSG_OOB ? -EOPNOTSUPP : receive(e, c->msg->msg_iov, (int)c->msg->msg_iovlen, flags);
+	case SOCK_SHUTDOWN:
+		return shut(e, c->how);
+	case SOCK_NAME:
+		return say_name(c->value, c->len);
+	case SOCK_GET:
+		return get_option(e, c);
+	default:
+		return set_option(e, c);
+	}
+}
+
+/*
+ * The other end lives on, with what was sent to it. What it sent and nobody read here is an error
+ * there, as on Linux.
+ */
 static void op_close(struct fd_file *f)
 {
 	struct end *e = container_of(f, struct end, file);
 
 	if (e->peer) {
 		e->peer->peer = NULL;
+		e->peer->error = filled(e) > 0 ? ECONNRESET : 0;
 		waitq_wake(&e->peer->readers, UINT32_MAX);
 		waitq_wake(&e->peer->writers, UINT32_MAX);
 		fd_notify(&e->peer->file, POLLIN | POLLOUT | POLLHUP | POLLRDHUP);
@@ -155,6 +316,7 @@ static const struct fd_ops ops = {
 	.stat = op_stat,
 	.ioctl = op_ioctl,
 	.ready = op_ready,
+	.sock = op_sock,
 	.close = op_close,
 };
 

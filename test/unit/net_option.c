@@ -272,6 +272,19 @@ static void test_multicast(void)
 	wait_ms(20000);
 }
 
+/* Servers set these without asking whether they do anything, and some read them back. */
+static void test_idle_options(void)
+{
+	static const int names[] = { TCP_QUICKACK, TCP_DEFER_ACCEPT, TCP_USER_TIMEOUT, TCP_FASTOPEN, TCP_SYNCNT, TCP_LINGER2 };
+	int fd = tcp();
+
+	for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
+		is(set(fd, IPPROTO_TCP, names[i], 3), 0, "an option without effect can be set");
+		ok(get(fd, IPPROTO_TCP, names[i]) >= 0, "and read");
+	}
+	fd_remove(fd);
+}
+
 static void test_raw(void)
 {
 	/* An echo request, RFC 792: type 8, code 0, checksum, identifier, sequence number. */
@@ -297,10 +310,65 @@ static void test_pair(void)
 	is(netglue_send(p[0], "across", 6, 0), 6, "send");
 	is(netglue_recv(p[1], buf, 10, 0), 6, "receive");
 	is(netglue_recv(p[1], buf, 10, MSG_DONTWAIT), -EAGAIN, "nothing more");
+	is(netglue_send(p[0], "peek", 4, 0), 4, "send again");
+	is(netglue_recv(p[1], buf, 10, MSG_PEEK), 4, "MSG_PEEK sees it");
+	is(netglue_recv(p[1], buf, 10, MSG_DONTWAIT), 4, "and leaves it there");
 	fd_remove(p[0]);
 	is(netglue_recv(p[1], buf, 10, 0), 0, "the end");
 	is(netglue_send(p[1], "x", 1, 0), -EPIPE, "nobody there");
 	fd_remove(p[1]);
+}
+
+static void test_pair_calls(void)
+{
+	struct timeval tv = { .tv_usec = 5000 };
+	struct sockaddr_storage addr;
+	socklen_t len = sizeof addr;
+	int p[2];
+
+	is(sock_socketpair(AF_UNIX, SOCK_STREAM, 0, p), 0, "another pair");
+	ok(sock_name(p[0], (struct sockaddr *)&addr, &len, false) == 0 && len == 2 && addr.ss_family == AF_UNIX, "has an empty name");
+	is(get(p[0], SOL_SOCKET, SO_TYPE), SOCK_STREAM, "SO_TYPE");
+	is(get(p[0], SOL_SOCKET, SO_DOMAIN), AF_UNIX, "SO_DOMAIN");
+	is(get(p[0], SOL_SOCKET, SO_ERROR), 0, "SO_ERROR");
+	is(set(p[0], SOL_SOCKET, SO_SNDBUF, 4096), 0, "SO_SNDBUF is taken");
+	is(set(p[0], SOL_SOCKET, 12345, 1), -ENOPROTOOPT, "an option that is none");
+	is(sock_setsockopt(p[0], SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv), 0, "SO_RCVTIMEO");
+	is(netglue_recv(p[0], buf, 10, 0), -EAGAIN, "ends a wait");
+	is(sock_listen(p[0], 1), -EINVAL, "listen() is EINVAL");
+	is(connect_to(p[0], "127.0.0.1", 80), -EISCONN, "connect() is EISCONN");
+	is(sock_shutdown(p[0], 7), -EINVAL, "shutdown() of nothing");
+	is(netglue_send(p[0], "last", 4, 0), 4, "some last words");
+	is(sock_shutdown(p[0], SHUT_WR), 0, "shutdown() of writing");
+	is(netglue_send(p[0], "x", 1, 0), -EPIPE, "no more can be sent");
+	is(ready(p[1]), POLLIN | POLLOUT | POLLRDHUP, "the peer sees that");
+	is(netglue_recv(p[1], buf, 10, MSG_WAITALL), 4, "reads what was sent");
+	is(netglue_recv(p[1], buf, 10, 0), 0, "and the end");
+	is(netglue_send(p[1], "back", 4, 0), 4, "the other way goes on");
+	is(sock_shutdown(p[0], SHUT_RD), 0, "until it is shut too");
+	is(netglue_send(p[1], "x", 1, 0), -EPIPE, "then no more");
+	is(ready(p[1]), POLLIN | POLLOUT | POLLRDHUP | POLLHUP, "both ways: POLLHUP");
+	fd_remove(p[0]);
+	is(netglue_recv(p[1], buf, 10, 0), -ECONNRESET, "what nobody read is told to who sent it");
+	is(netglue_recv(p[1], buf, 10, 0), 0, "once");
+	fd_remove(p[1]);
+}
+
+static void test_udp_shutdown(void)
+{
+	int fd = udp();
+
+	is(sock_shutdown(fd, SHUT_WR), -ENOTCONN, "shutdown() of a datagram socket without a peer");
+	fd_remove(fd);
+	fd = udp();
+	is(connect_to(fd, "127.0.0.1", 9), 0, "with one");
+	is(sock_shutdown(fd, SHUT_RD), 0, "is done");
+	is(netglue_recv(fd, buf, 10, 0), 0, "nobody waits for datagrams then");
+	is(ready(fd), POLLIN | POLLOUT | POLLRDHUP, "poll() says so");
+	is(sock_shutdown(fd, SHUT_WR), 0, "the other half");
+	is(netglue_send(fd, "x", 1, 0), -EPIPE, "and nothing is sent");
+	ok(ready(fd) & POLLHUP, "POLLHUP");
+	fd_remove(fd);
 }
 
 static void settle(const char *what)
@@ -324,8 +392,11 @@ int main(void)
 	test_udp();
 	test_wire_udp();
 	test_multicast();
+	test_idle_options();
 	test_raw();
 	test_pair();
+	test_pair_calls();
+	test_udp_shutdown();
 	settle("nothing is left of all that");
 	return tap_done();
 }

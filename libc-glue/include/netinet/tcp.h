@@ -13,7 +13,8 @@
  * one.
  *
  * Taken without effect: setting TCP_MAXSEG, TCP_QUICKACK, TCP_DEFER_ACCEPT, TCP_USER_TIMEOUT,
- * TCP_FASTOPEN, TCP_SYNCNT, TCP_LINGER2; the last three cannot be read: ENOPROTOOPT.
+ * TCP_FASTOPEN, TCP_SYNCNT, TCP_LINGER2. They read 0, but for TCP_SYNCNT, 6, and TCP_LINGER2, 20 s: what
+ * the stack does.
  */
 
 #define TCP_NODELAY 1

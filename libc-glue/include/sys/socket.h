@@ -193,9 +193,9 @@ int socket(int domain, int type, int protocol);
 
 /*
  * Two connected stream sockets of AF_UNIX, in fds[0] and fds[1]; 64 KiB wait in each direction.
- * They know read, write, send, recv, poll, close; of the flags MSG_DONTWAIT and MSG_NOSIGNAL alone,
- * MSG_PEEK takes the bytes; every other call of this header says ENOTSOCK. EOPNOTSUPP for other
- * domains, EPROTONOSUPPORT for other types, EMFILE, ENOMEM.
+ * Both have the empty name; of the options the timeouts alone have an effect. An end that is closed with
+ * bytes unread is ECONNRESET at the other (Linux). sendto() with an address: EISCONN; bind(), listen()
+ * and accept(): EINVAL. EOPNOTSUPP for other domains, EPROTONOSUPPORT for other types, EMFILE, ENOMEM.
  */
 int socketpair(int domain, int type, int protocol, int fds[2]);
 
@@ -248,8 +248,9 @@ int connect(int fd, const struct sockaddr *addr, socklen_t len);
 
 /*
  * SHUT_WR sends a FIN behind what is queued (RFC 9293 3.6). SHUT_RD throws away what came and what
- * will come; nothing is told to the peer. ENOTCONN, EINVAL, EOPNOTSUPP for datagrams (Linux allows
- * connected ones). Never blocks.
+ * will come; nothing is told to the peer. Of datagrams SHUT_RD ends waiting, and takes what comes all the
+ * same, as Linux does. ENOTCONN (datagram sockets that are not connected: it has its effect), EINVAL.
+ * Never blocks.
  */
 int shutdown(int fd, int how);
 
