@@ -293,25 +293,39 @@ static int wait_for_all(struct aiocb *const list[], int n)
 	return rc;
 }
 
-/* Begins what the list says. Returns how many could not be begun. */
+/* Begins one of a list; why it could not be is its status too. */
+static int start_listed(struct aiocb *cb, struct aio_list *group)
+{
+	int rc = -EINVAL;
+
+	cb->aio_group = group;
+	group->left++;
+	if (cb->aio_lio_opcode == LIO_READ || cb->aio_lio_opcode == LIO_WRITE)
+		rc = start(cb, cb->aio_lio_opcode == LIO_READ ? OP_READ : OP_WRITE);
+	if (rc) {
+		cb->aio_status = -rc;
+		cb->aio_result = -1;
+		group->left--;
+	}
+	return rc;
+}
+
+/*
+ * Begins what the list says. -EAGAIN: there was nobody for some of it; -EIO: some of it is nothing that
+ * can be done.
+ */
 static int start_list(struct aiocb *const list[], int n, struct aio_list *group)
 {
-	int i, failed = 0;
+	int i, one, rc = 0;
 
 	for (i = 0; i < n; i++) {
-		struct aiocb *cb = list[i];
-
-		if (!cb || cb->aio_lio_opcode == LIO_NOP)
+		if (!list[i] || list[i]->aio_lio_opcode == LIO_NOP)
 			continue;
-		cb->aio_group = group;
-		group->left++;
-		if (start(cb, cb->aio_lio_opcode == LIO_READ ? OP_READ : OP_WRITE)) {
-			cb->aio_status = EAGAIN;
-			group->left--;
-			failed++;
-		}
+		one = start_listed(list[i], group);
+		if (one && rc != -EAGAIN)
+			rc = one == -EAGAIN ? one : -EIO;
 	}
-	return failed;
+	return rc;
 }
 
 /*
@@ -321,7 +335,7 @@ static int start_list(struct aiocb *const list[], int n, struct aio_list *group)
 int lio_listio(int mode, struct aiocb *const list[], int n, struct sigevent *event)
 {
 	struct aio_list *group;
-	int failed;
+	int begun, rc = 0;
 
 	if ((mode != LIO_WAIT && mode != LIO_NOWAIT) || n < 0)
 		return (int)fd_result(-EINVAL);
@@ -331,12 +345,12 @@ int lio_listio(int mode, struct aiocb *const list[], int n, struct sigevent *eve
 	if (event && mode == LIO_NOWAIT)
 		group->event = *event;
 	group->left = 1; /* ours, so that it is not told before the last one has begun */
-	failed = start_list(list, n, group);
+	begun = start_list(list, n, group);
 	if (--group->left == 0) {
 		tell(&group->event);
 		free(group);
 	}
 	if (mode == LIO_WAIT)
-		return (int)fd_result(wait_for_all(list, n));
-	return (int)fd_result(failed ? -EIO : 0);
+		rc = wait_for_all(list, n);
+	return (int)fd_result(begun && rc != -EINTR ? begun : rc);
 }

@@ -92,9 +92,10 @@ int aio_cancel(int fd, struct aiocb *cb);
 
 /*
  * Begins a list; NULL and LIO_NOP are skipped. LIO_WAIT blocks until all have ended, EINTR in the
- * first thread, EIO if one failed. LIO_NOWAIT tells by event (NULL: not) when all have ended; EIO
- * if some could not be begun (aio_error() of those: EAGAIN). EINVAL (mode, n < 0), EAGAIN. There is
- * no AIO_LISTIO_MAX.
+ * first thread, EIO if one failed. LIO_NOWAIT tells by event (NULL: not) when all have ended. EAGAIN if
+ * some could not be begun for want of memory (aio_error() of those says so too), EIO for an
+ * aio_lio_opcode that is none (EINVAL there); the rest is done all the same. EINVAL (mode, n < 0). There
+ * is no AIO_LISTIO_MAX.
  */
 int lio_listio(int mode, struct aiocb *const list[], int n, struct sigevent *event);
 

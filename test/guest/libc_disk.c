@@ -173,6 +173,18 @@ static void asynchronous(void)
 	for (i = 0; i < 40 * 8192; i++)
 		bad += buffer[i] != i / 8192 + 1;
 	is(bad, 0, "every byte");
+	cb[1].aio_fildes = 9999;
+	errno = 0;
+	ok(lio_listio(LIO_WAIT, list, 2, NULL) == -1 && errno == EIO && aio_error(&cb[1]) == EBADF && aio_return(&cb[0]) == 8192,
+		"lio_listio: one of two fails");
+	cb[1].aio_fildes = disk;
+	cb[1].aio_lio_opcode = 77;
+	errno = 0;
+	ok(lio_listio(LIO_NOWAIT, list, 2, NULL) == -1 && errno == EIO && aio_error(&cb[1]) == EINVAL, "lio_listio: what cannot be asked for is not done");
+	while (aio_error(&cb[0]) == EINPROGRESS)
+		usleep(1000);
+	is(aio_return(&cb[0]), 8192, "the other is done");
+	cb[1].aio_lio_opcode = LIO_READ;
 	ok(!aio_fsync(O_SYNC, &cb[0]), "aio_fsync");
 	while (aio_error(&cb[0]) == EINPROGRESS)
 		usleep(100);
