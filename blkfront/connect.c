@@ -4,8 +4,8 @@
 /*
  * Bringing a disk up: memory, grants, event channels, and the keys of blkif.h.
  *
- * Memory and grants are made once, at blk_open(), and kept; rings and event channels are new at
- * every connection. Features of transport (ring pages, queues) are there at InitWait; those of the
+ * Memory, grants and event channels are made once, at blk_open(), before the seal, and kept; the
+ * rings' contents are new at every connection (netfront/connect.c says why). Features of transport (ring pages, queues) are there at InitWait; those of the
  * disk (size, flush, indirect segments) only when the backend is Connected, because Linux' blkback
  * writes them then. The size may change later: the backend writes `sectors` and then its state once
  * more, which fires our watch.
@@ -74,25 +74,18 @@ static int make_queue(struct blkfront *d, unsigned number)
 	queue_init(q);
 	d->queue[number] = q;
 	q->page = gnttab_alloc(d->dev.domid, 1u << d->order, false, &q->ref);
-	return q->page ? 0 : -ERR_NOMEM;
+	q->port = q->page ? evtchn_alloc(d->dev.domid) : -1;
+	return q->port >= 0 ? 0 : -ERR_NOMEM;
 }
 
 static int make_queues(struct blkfront *d)
 {
-	int rc = d->pool ? 0 : make_pool(d);
+	int rc = make_pool(d);
 
 	d->granted_to = d->dev.domid;
 	for (unsigned i = 0; i < d->n_queues && rc == 0; i++)
-		if (!d->queue[i])
-			rc = make_queue(d, i);
+		rc = make_queue(d, i);
 	return rc;
-}
-
-static void close_port(struct blkfront_queue *q)
-{
-	if (q->port >= 0)
-		evtchn_close((unsigned)q->port);
-	q->port = -1;
 }
 
 /*
@@ -107,7 +100,8 @@ static void discard(struct blkfront *d)
 
 		if (!q)
 			continue;
-		close_port(q);
+		if (q->port >= 0)
+			evtchn_close((unsigned)q->port);
 		gnttab_free(q->page, 1u << d->order, q->ref);
 		page_free(q, pages_of(sizeof(*q)));
 	}
@@ -204,19 +198,11 @@ static int read_shape(struct blkfront *d, bool again)
 
 /* ---- rings, events, keys: at every connection ---- */
 
-/*
- * The order: no port is left that an earlier backend could fire, what was out waits to be put
- * again, and only then is the ring cleared on which its answers would have stood.
- */
-static int start_queue(struct blkfront_queue *q)
+/* What was out waits to be put again; only then is the ring cleared on which its answers would have stood. */
+static void start_queue(struct blkfront_queue *q)
 {
-	struct blkfront *d = q->disk;
-
-	close_port(q);
 	queue_again(q);
-	ring_init(&q->ring, q->page, PAGE_SIZE << d->order, sizeof(union blkif_sring_entry));
-	q->port = evtchn_alloc(d->dev.domid);
-	return q->port < 0 ? -ERR_NOMEM : 0;
+	ring_init(&q->ring, q->page, PAGE_SIZE << q->disk->order, sizeof(union blkif_sring_entry));
 }
 
 /* blkif.h, note 6: one page is ring-ref, several are ring-ref0, ring-ref1 ... */
@@ -265,10 +251,10 @@ static int connect(struct blkfront *d, bool again)
 
 	if (rc == 0)
 		rc = read_transport(d, again);
-	if (rc == 0)
+	if (rc == 0 && !again)
 		rc = make_queues(d);
 	for (unsigned i = 0; i < d->n_queues && rc == 0; i++)
-		rc = start_queue(d->queue[i]);
+		start_queue(d->queue[i]);
 	if (rc == 0 && again)
 		xenbus_forget(&d->dev, STALE);
 	if (rc == 0)
@@ -344,17 +330,6 @@ int blk_open(unsigned n, struct blk_info *info)
 /* ---- the backend's state, later ---- */
 
 /*
- * Slots stay as they are: a request that is out waits for the next backend, or for
- * connect_disk_break().
- */
-static void down(struct blkfront *d)
-{
-	d->connected = false;
-	for (unsigned i = 0; i < d->n_queues; i++)
-		close_port(d->queue[i]);
-}
-
-/*
  * For good: nothing resets `broken`. The backend may still write to the pool, which is never used
  * again; callers' buffers it could never reach.
  */
@@ -364,9 +339,11 @@ void connect_disk_break(struct blkfront *d, const char *why)
 		return;
 	d->broken = d->info.broken = true;
 	log_line(LOG_ERR, "blk%u: broken: dom%u: %s", d->number, d->dev.domid, why);
-	down(d);
-	for (unsigned i = 0; i < d->n_queues; i++)
+	d->connected = false;
+	for (unsigned i = 0; i < d->n_queues; i++) {
+		evtchn_ignore((unsigned)d->queue[i]->port);
 		queue_fail(d->queue[i]);
+	}
 	xenbus_say(&d->dev, XenbusStateClosing);
 }
 
@@ -391,7 +368,7 @@ void connect_disk_service(struct blkfront *d)
 		log_line(LOG_WARN, "blk%u: down, backend state %u", d->number, (unsigned)other);
 		for (unsigned i = 0; i < d->n_queues && !d->broken; i++)
 			queue_poll(d->queue[i]); /* what was answered before it went need not be done again */
-		down(d);
+		d->connected = false; /* slots stay as they are: what is out waits for the next backend */
 		xenbus_say(&d->dev, XenbusStateClosed);
 	}
 	if (d->connected || d->broken || other != XenbusStateInitWait)

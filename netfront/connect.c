@@ -4,10 +4,10 @@
 /*
  * Bringing an interface up: memory, grants, event channels, and the keys of netif.h.
  *
- * Memory and grants are made once, at nic_open(), before the seal, and kept for ever; rings and
- * event channels are made new at every connection. So a backend that goes away and comes back (a
- * driver reloaded, a restore) finds the same pages under the same references, and nothing has to be
- * granted late.
+ * Memory, grants and event channels are made once, at nic_open(), before the seal, and kept for
+ * ever; what is new at every connection are the rings' contents. So a backend that goes away and
+ * comes back (a driver reloaded) finds the same pages under the same references, and nothing has to
+ * be asked of Xen late. A channel whose other end was closed is unbound again, for the same domain.
  *
  * Keys whose absence means something: IPv4 checksum offload is on unless feature-no-csum-offload
  * says otherwise, IPv6's is off unless feature-ipv6-csum-offload does; without feature-rx-notify
@@ -102,7 +102,7 @@ static int make_queue(struct netfront *nic, unsigned number)
 	nic->queue[number] = q;
 	q->nic = nic;
 	q->number = number;
-	q->tx_port = q->rx_port = -1;
+	q->port[0] = q->port[1] = -1;
 	q->done = NETFRONT_NONE;
 	for (unsigned i = 0; i < NETFRONT_SLOTS; i++)
 		q->slot_free[q->slots_free++] = (uint16_t)i;
@@ -114,15 +114,52 @@ static int make_queue(struct netfront *nic, unsigned number)
 	return q->tx_page && q->rx_page && q->bounce ? make_buffers(q) : -ERR_NOMEM;
 }
 
+/*
+ * Two event channels where the first backend splits them; one that comes later has to do with what
+ * there is. -ERR_NOMEM: Xen has no channel left, or evtchn.c no place on its list.
+ */
+static int make_ports(struct netfront_queue *q)
+{
+	for (unsigned i = 0; i < (q->nic->split ? 2u : 1u); i++) {
+		q->port[i] = evtchn_alloc(q->nic->dev.domid);
+		if (q->port[i] < 0)
+			return -ERR_NOMEM;
+	}
+	return 0;
+}
+
 static int make_queues(struct netfront *nic)
 {
 	int rc = 0;
 
 	nic->granted_to = nic->dev.domid;
-	for (unsigned i = 0; i < nic->n_queues && rc == 0; i++)
-		if (!nic->queue[i])
-			rc = make_queue(nic, i);
+	for (unsigned i = 0; i < nic->n_queues && rc == 0; i++) {
+		rc = make_queue(nic, i);
+		if (rc == 0)
+			rc = make_ports(nic->queue[i]);
+	}
 	return rc;
+}
+
+/*
+ * What a later connection finds: the grants name their domain, queues are those that were made. A
+ * backend that is no longer trusted costs private twins, which are not granted.
+ */
+static int keep_queues(struct netfront *nic)
+{
+	if (nic->dev.domid != nic->granted_to)
+		return -ERR_NOTSUP;
+	while (!nic->queue[nic->n_queues - 1])
+		nic->n_queues--;
+	for (unsigned i = 0; i < NETFRONT_QUEUES && nic->queue[i] && !nic->trusted; i++) {
+		struct netfront_queue *q = nic->queue[i];
+
+		if (!q->private)
+			q->private = clean_pages(q->n_buffers);
+		if (!q->private)
+			return -ERR_NOMEM;
+	}
+	return 0;
 }
 
 /* ---- what the backend offers ---- */
@@ -170,7 +207,7 @@ static int read_features(struct netfront *nic)
 		rc = xenbus_queues(&nic->dev, NETFRONT_QUEUES);
 	if (rc > 0)
 		nic->n_queues = (unsigned)rc;
-	nic->trusted = trusted == 1;
+	nic->trusted = nic->trusted && trusted == 1;
 	nic->sg = sg && nic->trusted;
 	nic->csum4 = !no_csum;
 	return rc < 0 ? rc : 0;
@@ -226,29 +263,23 @@ static int read_own(struct netfront *nic)
 
 static void close_ports(struct netfront_queue *q)
 {
-	if (q->tx_port >= 0)
-		evtchn_close((unsigned)q->tx_port);
-	if (q->rx_port >= 0 && q->rx_port != q->tx_port)
-		evtchn_close((unsigned)q->rx_port);
-	q->tx_port = q->rx_port = -1;
+	for (unsigned i = 0; i < 2; i++)
+		if (q->port[i] >= 0)
+			evtchn_close((unsigned)q->port[i]);
 }
 
 /*
- * The order is what keeps frames from being lost or counted twice: first no port is left that an
- * earlier backend could fire; then every frame that was out is done; only then is the ring cleared
- * on which its answers would have stood. -ERR_NOMEM: Xen has no channel left, or evtchn.c no place
- * on its list.
+ * Every frame that was out is done first; only then is the ring cleared on which its answers would
+ * have stood. An earlier backend that kept its end of a channel can fire it: an event for nothing.
  */
-static int start_queue(struct netfront_queue *q)
+static void start_queue(struct netfront_queue *q)
 {
-	close_ports(q);
 	tx_reset(q);
 	ring_init(&q->tx, q->tx_page, PAGE_SIZE, sizeof(union netif_tx_sring_entry));
 	ring_init(&q->rx, q->rx_page, PAGE_SIZE, sizeof(union netif_rx_sring_entry));
 	rx_reset(q);
-	q->tx_port = evtchn_alloc(q->nic->dev.domid);
-	q->rx_port = q->nic->split && q->tx_port >= 0 ? evtchn_alloc(q->nic->dev.domid) : q->tx_port;
-	return q->tx_port < 0 || q->rx_port < 0 ? -ERR_NOMEM : 0;
+	q->tx_port = q->port[0];
+	q->rx_port = q->nic->split && q->port[1] >= 0 ? q->port[1] : q->port[0];
 }
 
 /* netif.h, "feature-split-event-channels": one key or the pair, never both. */
@@ -298,12 +329,10 @@ static int connect(struct netfront *nic, bool again)
 		rc = read_features(nic);
 	if (rc == 0)
 		rc = read_own(nic);
-	if (rc == 0 && again && nic->dev.domid != nic->granted_to)
-		rc = -ERR_NOTSUP; /* every grant names the old domain */
 	if (rc == 0)
-		rc = make_queues(nic);
+		rc = again ? keep_queues(nic) : make_queues(nic);
 	for (unsigned i = 0; i < nic->n_queues && rc == 0; i++)
-		rc = start_queue(nic->queue[i]);
+		start_queue(nic->queue[i]);
 	if (rc == 0 && again)
 		xenbus_forget(&nic->dev, STALE);
 	if (rc == 0)
@@ -353,6 +382,7 @@ int nic_open(unsigned n, struct nic_info *info)
 		return -ERR_NOMEM;
 	nic->dev = dev;
 	nic->number = n;
+	nic->trusted = true; /* until the toolstack says otherwise */
 	rc = connect(nic, false);
 	if (rc < 0) {
 		log_line(LOG_ERR, "nic%u: %s cannot be brought up, error %d", n, dev.path, -rc);
@@ -394,10 +424,8 @@ int nic_share(unsigned n, void *base, size_t len)
 static void down(struct netfront *nic)
 {
 	nic->connected = false;
-	for (unsigned i = 0; i < nic->n_queues; i++) {
-		close_ports(nic->queue[i]);
+	for (unsigned i = 0; i < nic->n_queues; i++)
 		tx_reset(nic->queue[i]);
-	}
 }
 
 /*
@@ -411,6 +439,10 @@ void connect_nic_break(struct netfront *nic, const char *why)
 	nic->broken = true;
 	log_line(LOG_ERR, "nic%u: broken: dom%u: %s", nic->number, nic->dev.domid, why);
 	down(nic);
+	for (unsigned i = 0; i < NETFRONT_QUEUES && nic->queue[i]; i++) {
+		evtchn_ignore((unsigned)nic->queue[i]->port[0]);
+		evtchn_ignore((unsigned)nic->queue[i]->port[1]);
+	}
 	xenbus_say(&nic->dev, XenbusStateClosing);
 }
 

@@ -9,9 +9,9 @@
  * headers.c finds the transport header; netfront.c is nic.h over all queues. Read xen/io/netif.h
  * for the wire, xen/ring.h for the rings.
  *
- * Everything a backend can reach is granted once: the two ring pages and the receive buffers
- * read-write, the packet arena and the bounce pages read-only. It may change a receive buffer at
- * any time, lent or not.
+ * Everything a backend can reach is granted once, before the seal: the two ring pages and the
+ * receive buffers read-write, the packet arena and the bounce pages read-only. It may change a
+ * receive buffer at any time, lent or not.
  */
 
 #include "core/core.h"
@@ -63,7 +63,8 @@ struct netfront_queue {
 	struct ring tx, rx;
 	char *tx_page, *rx_page;
 	int tx_ref, rx_ref;
-	int tx_port, rx_port; /* the same where events are not split; -1: none */
+	int port[2];          /* event channels, kept for ever; the second where events were split at first; -1: none */
+	int tx_port, rx_port; /* of this connection: the same where events are not split */
 	bool kick_tx, kick_rx;
 
 	struct netfront_slot slot[NETFRONT_SLOTS];
@@ -91,7 +92,8 @@ struct netfront {
 	struct xenbus_dev dev;
 	unsigned number;
 	bool connected, broken;
-	bool trusted, split, sg, gso4, gso6, csum4, csum6; /* sg..csum6: what we may send */
+	bool trusted; /* once it was not, it never is again */
+	bool split, sg, gso4, gso6, csum4, csum6; /* sg..csum6: what we may send */
 	uint8_t mac[6];
 	uint16_t mtu;
 	unsigned n_queues;

@@ -71,7 +71,7 @@ int evtchn_alloc(unsigned domid)
 	struct evtchn_alloc_unbound alloc = { .dom = DOMID_SELF, .remote_dom = (domid_t)domid };
 	struct evtchn_close end;
 
-	if (hypercall_event_channel(EVTCHNOP_alloc_unbound, &alloc) < 0)
+	if (flavour_sealed() || hypercall_event_channel(EVTCHNOP_alloc_unbound, &alloc) < 0)
 		return -ERR_NOMEM;
 	if (evtchn_add(alloc.port) == 0)
 		return (int)alloc.port;
@@ -80,14 +80,21 @@ int evtchn_alloc(unsigned domid)
 	return -ERR_NOMEM;
 }
 
+void evtchn_ignore(unsigned port)
+{
+	struct port *p = find(port);
+
+	if (p)
+		*p = ports[--n_ports];
+}
+
 void evtchn_close(unsigned port)
 {
 	struct evtchn_close end = { .port = port };
-	struct port *p = find(port);
 
-	if (!p)
+	if (!find(port))
 		return;
-	*p = ports[--n_ports];
+	evtchn_ignore(port);
 	hypercall_event_channel(EVTCHNOP_close, &end);
 }
 

@@ -53,6 +53,12 @@ struct grant_entry_v1 *flavour_grant_table(void);
  */
 bool flavour_grant_set(unsigned ref, unsigned domid, uint32_t frame, unsigned flags);
 
+/*
+ * Whether the seal has taken away the making of grants and event channels: false on PV, where the
+ * kernel is all there is and nothing could keep it from them.
+ */
+bool flavour_sealed(void);
+
 /* plat_memory(), plat_cmdline(), plat_module(), and gate_seal() with what is left to close. */
 size_t flavour_memory(struct plat_range *v, size_t max);
 const char *flavour_cmdline(void);

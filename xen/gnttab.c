@@ -132,6 +132,10 @@ int gnttab_grant(unsigned domid, const void *base, size_t pages, bool readonly)
 	uint32_t first;
 	unsigned i;
 
+	if (flavour_sealed()) {
+		log_line(LOG_ERR, "gnttab: no new grants after the seal: a device has to be there at the start");
+		return -ERR_NOMEM;
+	}
 	sweep();
 	if (pages == 0 || pages > (size_t)frames_max * PER_FRAME || n_ranges == RANGES || !reachable(base, pages))
 		return -ERR_NOMEM;

@@ -54,7 +54,8 @@ uint64_t clock_to_system(uint64_t now); /* the system time at which clock_now() 
 void evtchn_start(void);           /* masks every channel, forgets every port: at boot and after a restore */
 int evtchn_alloc(unsigned domid);  /* a new port that domid may bind: the port, or -ERR_NOMEM */
 int evtchn_add(unsigned port);     /* a port the toolstack made: 0, or -ERR_NOMEM */
-void evtchn_close(unsigned port);
+void evtchn_close(unsigned port);  /* before the seal only, as evtchn_alloc() */
+void evtchn_ignore(unsigned port); /* listens to it no more; the channel stays */
 void evtchn_send(unsigned port);
 
 /*
@@ -81,7 +82,8 @@ void gnttab_resume(void); /* after a restore: every live grant again, under its 
 
 /*
  * Lets domid reach `pages` pages at base, for ever or until gnttab_end(). The references are
- * consecutive. Returns the first, or -ERR_NOMEM when the host's limit is reached.
+ * consecutive. Returns the first, or -ERR_NOMEM when the host's limit is reached. Before the seal
+ * only, where there is a gate: what a backend can reach after it is what stands here by then.
  */
 int gnttab_grant(unsigned domid, const void *base, size_t pages, bool readonly);
 

@@ -34,6 +34,7 @@ static struct shared_info *shared;
 static struct xencons_interface *console;
 static uint64_t now = 1000000000ull;
 static uint64_t random_state;
+static bool sealed;
 static char said[1 << 16];
 static size_t said_len;
 
@@ -112,6 +113,12 @@ bool xenhost_bind(unsigned p, unsigned domid)
 		return false;
 	port[p].bound = true;
 	return true;
+}
+
+void xenhost_unbind(unsigned p)
+{
+	if (p < PORTS)
+		port[p].bound = false;
 }
 
 bool xenhost_kicked(unsigned p)
@@ -298,6 +305,8 @@ static long grant_table(unsigned cmd, struct gnttab_query_size *q)
 long hypercall(unsigned nr, unsigned long a1, unsigned long a2, unsigned long a3, unsigned long a4, unsigned long a5)
 {
 	(void)a3, (void)a4, (void)a5;
+	if (sealed && nr != __HYPERVISOR_sched_op && !(nr == __HYPERVISOR_event_channel_op && a1 == EVTCHNOP_send))
+		xenhost_wrong("hypercall %u (%lu) after the seal", nr, a1);
 	if (nr == __HYPERVISOR_event_channel_op)
 		return event_channel((unsigned)a1, (void *)a2);
 	if (nr == __HYPERVISOR_sched_op && a1 == SCHEDOP_poll)
@@ -381,6 +390,14 @@ int flavour_module(unsigned n, struct plat_range *module)
 void flavour_seal(void)
 {
 	gate_seal();
+	sealed = !xenhost.open_for_ever;
+	if (sealed)
+		xenhost_grant_seal();
+}
+
+bool flavour_sealed(void)
+{
+	return sealed;
 }
 
 /* ---- cases ---- */

@@ -8,6 +8,9 @@
  * with 32 bits; programs are linked with -no-pie for the same reason. What a guest must not do, by Xen's headers, ends the
  * test with `not ok - xenhost: ...`. Lies are told on demand: xenhost.lie says which one, once, at the next chance.
  *
+ * After plat_seal() it is the gate too: a hypercall other than poll, send and shutdown, or a grant of a page that was not granted
+ * before, ends the test.
+ *
  * Each case runs in a child process (xenhost_child), so that the rooms' static state is new.
  */
 #ifndef TEST_FAKE_XENHOST_H
@@ -53,6 +56,7 @@ struct xenhost {
 	unsigned spurious;       /* of 10000 polls return for nothing */
 	unsigned eagain, eacces; /* so many commits, reads of a backend's directory fail */
 	bool no_store;
+	bool open_for_ever;      /* as PV: the seal takes nothing away */
 	bool scribble;           /* what was fetched from a ring is overwritten at once (XSA-155) */
 	bool quiet;              /* console output is kept, not shown */
 	bool store_dead, console_dead; /* takes nothing any more */
@@ -70,7 +74,8 @@ uint64_t xenhost_below(uint64_t n);
 void xenhost_advance(uint64_t ns);
 uint64_t xenhost_now(void);
 void xenhost_raise(unsigned port); /* an event for the guest */
-bool xenhost_bind(unsigned port, unsigned domid); /* false: not there, or not for domid */
+bool xenhost_bind(unsigned port, unsigned domid); /* false: not there, not for domid, or bound already */
+void xenhost_unbind(unsigned port); /* the other end is closed: unbound again, for the same domain */
 bool xenhost_kicked(unsigned port); /* whether the guest has sent since the last look */
 unsigned xenhost_ports_used(void);
 _Noreturn void xenhost_wrong(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -95,6 +100,7 @@ void *xenhost_map(unsigned domid, unsigned ref, bool write); /* NULL: not grante
 void xenhost_unmap(unsigned ref, bool write);
 bool xenhost_copy(unsigned domid, unsigned ref, unsigned offset, void *buf, unsigned len, bool to_guest);
 unsigned xenhost_mapped(void); /* mappings that somebody holds */
+void xenhost_grant_seal(void); /* from now on only what is granted may be granted again */
 void xenhost_grant_reset(void); /* a new table, as after a restore */
 
 /* ---- xenhost_store.c ---- */

@@ -69,6 +69,7 @@ static inline void back_detach(struct back_ring *r)
 	for (unsigned i = 0; i < r->pages; i++)
 		if (r->page[i])
 			xenhost_unmap(r->ref[i], true);
+	xenhost_unbind(r->port);
 	*r = (struct back_ring){ .pages = 0 };
 }
 

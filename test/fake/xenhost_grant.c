@@ -17,6 +17,7 @@
 static struct grant_entry_v1 table[ENTRIES];
 static uint16_t readers[ENTRIES], writers[ENTRIES];
 static unsigned frames;
+static struct grant_entry_v1 *pool; /* what stood in the table at the seal */
 
 struct grant_entry_v1 *xenhost_grant_table(void)
 {
@@ -31,12 +32,20 @@ void xenhost_grant_reset(void)
 	frames = 0;
 }
 
+void xenhost_grant_seal(void)
+{
+	pool = malloc(sizeof(table));
+	memcpy(pool, table, sizeof(table));
+}
+
 /* ---- the guest's side ---- */
 
 int flavour_grant_frame(unsigned index)
 {
 	if (index >= xenhost.grant_frames || index != frames)
 		return -ERR_NOMEM;
+	if (pool)
+		xenhost_wrong("grant table: a new frame after the seal");
 	frames++;
 	return 0;
 }
@@ -52,6 +61,8 @@ bool flavour_grant_set(unsigned ref, unsigned domid, uint32_t frame, unsigned fl
 
 	if (ref >= frames * 512)
 		xenhost_wrong("grant %u is beyond the table", ref);
+	if (pool && flags && (pool[ref].frame != frame || pool[ref].domid != domid || (pool[ref].flags ^ flags) & (GTF_type_mask | GTF_readonly)))
+		xenhost_wrong("grant %u after the seal: frame %#x for domain %u was not in the pool", ref, frame, domid);
 	if (e->flags & (GTF_reading | GTF_writing)) {
 		if (flags)
 			xenhost_wrong("grant %u was reused while it is mapped (XSA-396)", ref);

@@ -35,10 +35,13 @@ static struct nic {
 
 static void flag(const char *back, const char *key, bool on)
 {
-	if (on)
-		xenhost_set("%s/%s=1", back, key);
-	else if (xenhost_below(2))
-		xenhost_set("%s/%s=0", back, key); /* absent and 0 are the same */
+	char path[160];
+
+	snprintf(path, sizeof(path), "%s/%s", back, key);
+	if (on || xenhost_below(2))
+		xenhost_set("%s=%d", path, on);
+	else
+		xenhost_remove(path); /* absent and 0 are the same */
 }
 
 static void features(struct nic *b, struct xenhost_nic *c)
@@ -49,8 +52,15 @@ static void features(struct nic *b, struct xenhost_nic *c)
 	flag(b->back, "feature-no-csum-offload", c->no_csum);
 	flag(b->back, "feature-ipv6-csum-offload", c->csum6);
 	flag(b->back, "feature-split-event-channels", c->split);
-	if (c->queues)
-		xenhost_set("%s/multi-queue-max-queues=%u", b->back, c->queues);
+	xenhost_set("%s/multi-queue-max-queues=%u", b->back, c->queues ? c->queues : 1);
+	if (c->queues == 0) {
+		char path[160];
+
+		snprintf(path, sizeof(path), "%s/multi-queue-max-queues", b->back);
+		xenhost_remove(path);
+	}
+	if (c->untrusted)
+		xenhost_set("%s/trusted=0", b->front);
 }
 
 static void begin(struct nic *b, struct xenhost_nic *c, unsigned n)
@@ -61,8 +71,6 @@ static void begin(struct nic *b, struct xenhost_nic *c, unsigned n)
 	xenhost_set("%s/mac=00:16:3e:00:00:%02x", b->front, n + 1);
 	if (c->mtu)
 		xenhost_set("%s/mtu=%u", b->front, c->mtu);
-	if (c->untrusted)
-		xenhost_set("%s/trusted=0", b->front);
 	b->begun = true;
 	b->turns = c->state == XenbusStateConnected; /* it was alive before */
 	if (c->state)
@@ -77,7 +85,7 @@ static bool attach_queue(struct nic *b, struct xenhost_nic *c, unsigned q, const
 	unsigned tx = (unsigned)xenhost_get_number(dir, "event-channel-tx", port);
 	unsigned rx = (unsigned)xenhost_get_number(dir, "event-channel-rx", port);
 
-	if ((tx == rx) == c->split || (port != 0) == c->split)
+	if ((tx != rx && !c->split) || (port != 0) != (tx == rx))
 		xenhost_wrong("netback: event channels do not fit feature-split-event-channels");
 	b->tx[q].pages = b->rx[q].pages = 1;
 	b->tx[q].ref[0] = (unsigned)xenhost_get_number(dir, "tx-ring-ref", 0);

@@ -82,6 +82,8 @@ static void open_disk(void)
 	must(info.read_only == c->read_only && info.can_flush == (c->flush || c->barrier) && !info.broken);
 	must(info.max_sectors * info.sector_size >= 8192 && (info.max_discard > 0) == c->discard);
 	must(blk_open(0, &info) == -ERR_BUSY && blk_open(1, &info) == -ERR_NODEV);
+	if (xenhost_below(4))
+		plat_seal();
 	model = malloc(c->sectors * 512);
 	for (size_t i = 0; i < c->sectors * 512; i++)
 		c->data[i] = model[i] = (uint8_t)(i * 7 + i / 512);
@@ -403,7 +405,7 @@ int main(void)
 {
 	seeds(traffic, SEEDS, "requests against a model, every feature there and not, counters past 2^32, no double fetch (XSA-155)");
 	seeds(failing, 15, "requests that fail");
-	seeds(reconnect, 30, "the backend goes and comes with requests in flight");
+	seeds(reconnect, 30, "the backend goes and comes with requests in flight, after the seal");
 	ok(xenhost_child(resize, 0), "the disk grows");
 	ok(xenhost_child(wrong_requests, 0), "requests that cannot be");
 	ok(xenhost_child(read_only, 0), "a read-only disk");

@@ -33,13 +33,15 @@ static void traffic(void)
 	must(stats.tx_frames == FRAMES && stats.rx_frames == FRAMES && n_seen == FRAMES && stats.rx_errors == 0 && stats.tx_errors == 0);
 }
 
-/* The backend goes and comes, three times, with frames under way. Those are lost, their tokens are not. */
+/*
+ * The backend goes and comes, three times, with frames under way, and every time it has other features. Frames are lost, their tokens
+ * are not. All of it behind the seal, mostly.
+ */
 static void reconnect(void)
 {
 	struct nic_info info;
 
 	draw_features();
-	xenhost_nic[0].gso4 = xenhost_nic[0].gso6 = false;
 	boot();
 	open_nic(&info);
 	for (int round = 0; round < 3; round++) {
@@ -57,6 +59,7 @@ static void reconnect(void)
 		nic_info(0, &info);
 		must(!info.up && !info.broken);
 		send_one(&info); /* taken and dropped */
+		draw_backend();
 		xenhost_net_start(0);
 		do {
 			take_tokens();
@@ -114,6 +117,17 @@ static void no_grants(void)
 	boot();
 	must(nic_open(0, &info) == 0);
 	must(nic_share(0, arena, ARENA * PAGE_SIZE) == -ERR_NOMEM || gnttab_used() <= 504);
+}
+
+/* A device that is first opened behind the gate cannot be had, and one line says so. */
+static void after_seal(void)
+{
+	struct nic_info info;
+
+	boot();
+	plat_seal();
+	must(nic_open(0, &info) == -ERR_NOMEM && gnttab_used() == 0 && xenhost_ports_used() == 2);
+	must(strstr(xenhost_console(), "gnttab: no new grants after the seal") != NULL);
 }
 
 static void no_ports(void)
@@ -262,10 +276,11 @@ static void seeds(void (*fn)(void), unsigned n, const char *name)
 int main(void)
 {
 	seeds(traffic, SEEDS, "frames both ways, every feature there and not, counters past 2^32, no double fetch (XSA-155)");
-	seeds(reconnect, 25, "the backend goes and comes");
+	seeds(reconnect, 40, "the backend goes and comes with other features, after the seal: no grant, no channel is made");
 	ok(no_memory_all(), "no memory: the n-th allocation fails, for all n");
 	ok(xenhost_child(no_grants, 0), "no grants: fewer than it would like");
 	ok(xenhost_child(no_ports, 0), "no event channels");
+	ok(xenhost_child(after_seal, 0), "opened after the seal: refused in one line");
 	ok(xenhost_child(stuck_1, 0), "handshake: backend stays Initialising");
 	ok(xenhost_child(stuck_2, 0), "handshake: backend stays InitWait");
 	ok(xenhost_child(stuck_5, 0), "handshake: backend stays Closing");

@@ -138,3 +138,8 @@ void flavour_seal(void)
 {
 	gate_seal();
 }
+
+bool flavour_sealed(void)
+{
+	return false;
+}
