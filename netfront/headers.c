@@ -18,6 +18,8 @@
 #define IP6_EXTENSIONS 8u /* the most extension headers we walk */
 #define PROTO_TCP 6u
 #define PROTO_UDP 17u
+#define TCP_LEN 20u
+#define UDP_LEN 8u
 
 static unsigned get16(const uint8_t *p)
 {
@@ -27,17 +29,17 @@ static unsigned get16(const uint8_t *p)
 /* The transport header of protocol proto at `at`. */
 static bool transport(const uint8_t *p, uint32_t len, uint32_t at, unsigned proto, struct nic_offload *off)
 {
-	uint32_t size = 8;
+	uint32_t least = proto == PROTO_TCP ? TCP_LEN : UDP_LEN, size = least;
 
-	if (proto == PROTO_TCP) {
-		if (at + 20 > len)
-			return false;
-		/* RFC 9293 section 3.1: data offset, in words of 4 bytes, options included. */
-		size = (p[at + 12] >> 4) * 4u;
-	} else if (proto != PROTO_UDP) {
+	if ((proto != PROTO_TCP && proto != PROTO_UDP) || at + least > len)
 		return false;
-	}
-	if (size < 8 || at + size > len || at + size > UINT16_MAX)
+	/*
+	 * RFC 9293 section 3.1: data offset, in words of 4 bytes, options included. One that cuts into
+	 * the header itself would make csum_offset and hdr_len contradict each other.
+	 */
+	if (proto == PROTO_TCP)
+		size = (p[at + 12] >> 4) * 4u;
+	if (size < least || at + size > len || at + size > UINT16_MAX)
 		return false;
 	off->csum_start = (uint16_t)at;
 	off->csum_offset = proto == PROTO_TCP ? 16 : 6;

@@ -17,6 +17,8 @@
 
 #define SLOTS_MAX 18u /* netif.h, XEN_NETIF_NR_SLOTS_MIN: what every backend takes */
 #define ETH_LEN 14u   /* Linux' netback wants at least this much in the first slot, and answers with an error otherwise */
+#define ETH_IP4 0x0800u
+#define ETH_IP6 0x86ddu
 #define OFFLOADS (NIC_CSUM_PARTIAL | NIC_GSO_TCP4 | NIC_GSO_TCP6)
 
 /* What becomes of a frame: its pieces, page by page, and the flags of the first. */
@@ -206,11 +208,14 @@ static uint8_t byte_at(const struct nic_frag *v, unsigned nv, uint32_t at)
 
 /*
  * Whether this backend fills in this frame's checksum: csum_blank means TCP or UDP over IPv4, over
- * IPv6 if it says so.
+ * IPv6 if it says so. Behind a VLAN tag it means nothing: Linux' netback looks at the outer type
+ * only and drops such a frame.
  */
 static bool backend_sums(const struct netfront *nic, const struct nic_frag *v, unsigned nv)
 {
-	return nic->csum6 || byte_at(v, nv, 12) != 0x86 || byte_at(v, nv, 13) != 0xdd;
+	unsigned type = (unsigned)byte_at(v, nv, 12) << 8 | byte_at(v, nv, 13);
+
+	return type == ETH_IP4 || (type == ETH_IP6 && nic->csum6);
 }
 
 /*
@@ -319,7 +324,7 @@ int tx_frame(struct netfront_queue *q, const struct nic_frag *v, unsigned nv, co
 		return -ERR_AGAIN;
 	sum_here = plan.flags && !backend_sums(q->nic, v, nv);
 	if (sum_here && plan.flags & NETTXF_extra_info)
-		return -ERR_INVAL; /* nobody offers GSO over IPv6 without its checksum */
+		return -ERR_INVAL; /* nobody cuts what it cannot sum: nic_info() says so for IPv6, and for VLANs there is no promise */
 	if (sum_here || !in_place(q->nic, v, nv, &plan)) {
 		if (q->bounces_free == 0)
 			return -ERR_AGAIN;

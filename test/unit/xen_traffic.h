@@ -78,12 +78,30 @@ static void make(uint8_t *f, unsigned len, bool six, uint32_t number)
 
 /* ---- out ---- */
 
+static bool tagged; /* one frame with a VLAN tag is expected: whole, its checksum right (pseudo-header counted as 0) */
+
+static void rest(uint64_t ns)
+{
+	for (uint64_t end = plat_now() + ns; plat_now() < end;)
+		plat_wait(end);
+}
+
 void xenhost_net_input(unsigned n, const uint8_t *frame, unsigned len, const struct nic_offload *off)
 {
 	uint32_t number;
 
 	(void)n;
 	must(len >= 78);
+	if (tagged) {
+		uint32_t sum = 0;
+
+		for (unsigned i = 38; i < len; i += 2)
+			sum += (uint32_t)frame[i] << 8 | frame[i + 1];
+		sum = (sum & 0xffff) + (sum >> 16);
+		must(off->flags == 0 && (sum & 0xffff) + (sum >> 16) == 0xffff);
+		tagged = false;
+		return;
+	}
 	memcpy(&number, frame + (frame[12] == 0x86 ? 74 : 54), 4);
 	must(number < n_out && !out[number].seen && !out[number].back);
 	out[number].seen = true;
