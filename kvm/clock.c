@@ -88,7 +88,7 @@ void clock_start(void)
 {
 	uint64_t told;
 
-	deadlines = gate_deadline_mode();
+	deadlines = gate_start_timer();
 	if (start_kvmclock())
 		return;
 	told = told_rate();

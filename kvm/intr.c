@@ -16,7 +16,7 @@
 #include "core/plat.h"
 #include "core/x86/gate.h"
 #include "core/x86/io.h"
-#include "core/x86/layout.h"
+#include "kvm/gate.h"
 #include "kvm/kvm.h"
 
 /*

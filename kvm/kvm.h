@@ -14,6 +14,28 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* ---- gate.c: the gate's calls that only KVM needs ---- */
+
+/* Sets up the local APIC, before the first gate_wait(). Returns gate_deadline_mode(), which asks CPUID. */
+bool gate_start_timer(void);
+bool gate_deadline_mode(void);
+
+/*
+ * Sleeps until an interrupt. timer: with gate_deadline_mode() a TSC value, else a count of the
+ * LAPIC timer at divide by 1 from now, at most 2^32 - 1; 0 sets no timer. Devices interrupt with
+ * GATE_VECTOR_DEVICE of kvm/gate.h, fixed delivery, APIC 0.
+ */
+void gate_wait(uint64_t timer);
+
+/*
+ * Writes 0x4b564d00 or 0x4b564d01 (kvmclock): value is a page of ours, with bit 0 to enable; its
+ * mapping can never change again. Returns 0, -ERR_PERM, -ERR_INVAL.
+ */
+int gate_msr(uint32_t msr, uint64_t value);
+
+/* Resets the machine by a triple fault. */
+_Noreturn void gate_reset(void);
+
 /* ---- console.c: the serial port ---- */
 
 void console_start(void);

@@ -1,54 +1,48 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The gate: everything of pith that runs in ring 0.
+ * The gate: what of ring 0 every platform has. A platform's own gate.S defines what is its own (how
+ * to sleep, how to end) and includes this file, so that an image's ring 0 is one object.
  *
  * It boots (PVH or multiboot 1, 32-bit, paging off), drops to ring 3 at `start`, and from then on
- * runs only when ring 3 asks by `int3`, when an exception is bounced back to ring 3, and when an
- * interrupt ends a wait. Tables are static; nothing is computed that ring 3 could have computed.
+ * runs only when ring 3 asks by `int3`, and when an exception is bounced back to ring 3.
+ * Tables are static; nothing is computed that ring 3 could have computed.
  * Every argument is checked here, because whoever calls may be an attacker.
  *
  * Instructions are plain integer ones without rep, and all memory is reached by absolute address:
  * some hosts emulate ring 0 and know no others. Interrupts are masked in ring 3 for ever, so no
- * call is interrupted and only `wait` opens them.
+ * call is interrupted.
  *
  * A page-table leaf with bit 9 set is ring 3's: present or not, it may be changed by ring 3. Leaves
- * without it (the gate, page tables, the LAPIC) and entries that point to tables never change.
+ * without it (the gate, page tables, the LAPIC) and entries that point to tables never change. Bit 10 marks
+ * pages that another machine may write to: they never become page tables.
+ *
+ * The platform defines before it includes this: GATE_CALLS, how many calls there are in all; GATE_RING3, where ring 3
+ * begins; the macros platform_calls (their addresses), platform_vectors (descriptors from vector 32 on) and
+ * platform_ports (what is left open behind the seal, one bit a port); and somewhere the label gate_fatal, which prints
+ * fatal_text and ends the machine.
  *
  * Read first: layout.h (addresses), gate.h (what ring 3 sees), mmu.c (who builds the tables).
  */
 #include "core/x86/layout.h"
 
-#define LAPIC_EOI (GATE_LAPIC + 0x0b0)
-#define LAPIC_SVR (GATE_LAPIC + 0x0f0)
-#define LAPIC_TIMER (GATE_LAPIC + 0x320)
-#define LAPIC_LINT0 (GATE_LAPIC + 0x350)
-#define LAPIC_COUNT (GATE_LAPIC + 0x380)
-#define LAPIC_DIVIDE (GATE_LAPIC + 0x3e0)
-
 #define MSR_EFER 0xc0000080
 #define MSR_FS_BASE 0xc0000100
-#define MSR_TSC_DEADLINE 0x6e0
-#define MSR_KVMCLOCK 0x4b564d00 /* wall clock; system time is the next one */
 
 #define OURS 0x200 /* the leaf is ring 3's */
+#define POOL 0x400 /* others may reach the page too */
 
 #define E_PERM -1
 #define E_NOENT -2
 #define E_INVAL -22
 
-	.section .note.Xen, "a", @note
-	.balign 4
-	.long 4, 8, 18 /* XEN_ELFNOTE_PHYS32_ENTRY */
-	.asciz "Xen"
-	.quad boot
-
 	.section .gate.text, "ax", @progbits
 
 /* ---- exceptions: one call each, 8 bytes apart, so that the return address names the vector ---- */
 
+/* Vectors that no 64-bit CPU raises, and the call's own, have none. */
 gate_start:
-	.rept GATE_STUBS
-	.balign GATE_STUB, 0xcc
+	.irp vector, 0, 1, 2, 6, 7, 8, 10, 11, 12, 13, 14, 16, 17, 18, 19
+	.org gate_start + GATE_STUB * \vector, 0xcc
 	call bounce
 	.endr
 	.balign GATE_STUB, 0xcc
@@ -60,11 +54,11 @@ gate_start:
  */
 bounce:
 	testb $3, GATE_FRAME + FRAME_IST_TOP - 32 /* CS: ring 0 itself must not fault */
-	jz fatal
+	jz gate_fatal
 bounce_user:
 	incl nested
 	cmpl $3, nested /* ring 3's handler faults again and again, without one gate call between */
-	ja fatal
+	ja gate_fatal
 	mov %rsp, GATE_FRAME + FRAME_SP
 	push %rax
 	mov %cr2, %rax
@@ -77,12 +71,6 @@ bounce_user:
 breakpoint:
 	call bounce_user
 
-/* ---- interrupts: all they do is to end the wait that let them in ---- */
-
-interrupt:
-	mov $GATE_FRAME + FRAME_RSP0_TOP - 40, %esp /* back by the frame of the call, past sti; hlt */
-	iretq
-
 /* ---- calls: number in eax, arguments in rdi, rsi, rdx, result in rax ---- */
 
 call_entry:
@@ -92,20 +80,6 @@ call_entry:
 	cmp $GATE_CALLS, %rax
 	jae invalid
 	jmp *calls(, %rax, 8)
-
-/* wait(timer): sleeps until an interrupt. The EOI belongs here and not in the stub: a level-triggered line is quiet again only after ring 3 saw to its device. */
-call_wait:
-	movl $0, LAPIC_EOI
-	testl $GATE_TIMER_DEADLINE, timer
-	jz 1f
-	mov $MSR_TSC_DEADLINE, %ecx
-	call write_msr
-	jmp 2f
-1:	mov %edi, LAPIC_COUNT
-2:	sti
-	hlt
-	cli
-	iretq
 
 /* Writes rdi to MSR ecx. */
 write_msr:
@@ -141,24 +115,27 @@ walk:
 	sub $9, %ecx
 	cmp $12, %ecx
 	jae 1b
-9:	test %esp, %esp /* clears ZF */
+9:	or $-1, %eax /* clears ZF */
 8:	ret
 
-/* Is rdi in a present, writable 4 KiB page of ring 3? ZF set: yes, and r8 is its entry. */
+/*
+ * Is rdi in a present, writable 4 KiB page of ring 3 that nobody else reaches? ZF set: yes, and r8 is its entry.
+ * If others reach it, eax is POOL + OURS + 7, and nothing like it for any other refusal.
+ */
 own:
 	mov $12, %esi
 	call walk
 	jne 1f
 	mov (%r8), %rax
-	and $OURS + 7, %eax
+	and $POOL + OURS + 7, %eax
 	cmp $OURS + 7, %eax
 1:	ret
 
 /* map(address, shift, permissions): sets one leaf. */
 call_map:
-	cmp $16, %rdx
+	cmp $GATE_PERMS, %rdx
 	jae invalid
-	test %edx, sealed /* after the seal: not executable, not uncached */
+	test %edx, sealed /* after the seal: not executable, not uncached, none of the two marks */
 	jnz denied
 	call walk
 	jne missing
@@ -174,6 +151,9 @@ call_map:
 1:	mov leaf_bits(, %rdx, 8), %rax
 	test %rax, %rax
 	jz invalid
+	mov %r9d, %r10d
+	and $POOL, %r10d /* for ever */
+	or %r10, %rax
 	or %rdi, %rax
 	cmp $12, %ecx
 	je 2f
@@ -231,7 +211,7 @@ call_table:
 
 /* seal(): one way. */
 call_seal:
-	movl $0xc, sealed
+	movl $GATE_SEALED, sealed
 	movw $ports_sealed - tss, tss + 102
 	jmp done
 
@@ -244,47 +224,18 @@ call_tls:
 	call write_msr
 	jmp done
 
-/*
- * msr(number, value): hands kvmclock a page of ring 3's. With bit 0 the host goes on writing to it, so its mapping may
- * not change any more: it could become a page table.
- */
-call_msr:
-	lea -MSR_KVMCLOCK(%rdi), %rax
-	cmp $1, %rax
-	ja invalid
-	mov %rdi, %r10
-	mov %rsi, %rdi
-	test $0xffe, %edi /* bit 0 enables; the structure begins its page */
-	jnz invalid
-	call own
-	jne denied
-	test $1, %edi
-	jz 1f
-	andl $~OURS, (%r8)
-1:	mov %r10d, %ecx
-	call write_msr
-	jmp done
-
-/*
- * adopt(root, cr4, timer): once, with the tables that mmu.c built, what CPUID offers for CR4, and the LAPIC's timer
- * register; the upper half of the last is XCR0, 0 where there is no XSAVE. Sets up the LAPIC, which only those tables map.
- */
+/* adopt(root, cr4, xcr0): once, with the tables that mmu.c built, what CPUID offers for CR4, and 0 where there is no XSAVE. */
 call_adopt:
 	cmpq $0, root
 	jne denied
 	mov %rdi, root
 	mov %rdi, %cr3
 	mov %rsi, %cr4
-	movl $0x10000, LAPIC_LINT0
-	movl $0x100 + GATE_VECTOR_SPURIOUS, LAPIC_SVR
-	movl $0xb, LAPIC_DIVIDE /* by 1 */
-	mov %edx, LAPIC_TIMER
-	mov %edx, timer
-	mov %rdx, %rax
-	shr $32, %rax
-	jz done
+	mov %edx, %eax
 	xor %ecx, %ecx
 	xor %edx, %edx
+	test %eax, %eax
+	jz done
 	xsetbv
 done:	xor %eax, %eax
 	iretq
@@ -299,28 +250,13 @@ missing:
 	mov $E_NOENT, %rax
 	iretq
 
-/* Says so on the serial port, tells the host, and ends the machine by a triple fault. */
-fatal:
-	mov $fatal_text, %esi
-	mov $0x3f8, %edx
-1:	mov (%rsi), %al
-	out %al, %dx
-	inc %esi
-	test %al, %al
-	jnz 1b
-	mov $0xff, %al
-	out %al, $0xf4
-call_reset:
-	lidt no_idt
-	ud2
-
 /* ---- boot ---- */
 
 	.code32
 	.globl boot
 boot:
 	mov %eax, %esi /* multiboot's magic, or nothing */
-mov %ebx, %edi /* the boot information */
+	mov %ebx, %edi /* the boot information */
 	movl $GATE_TABLES + 0x1007, GATE_TABLES
 	movl $GATE_TABLES + 0x2007, GATE_TABLES + 0x1000
 	mov $0x87, %eax /* the image, in 2 MiB pages, until mmu.c has built the real tables */
@@ -346,7 +282,7 @@ mov %ebx, %edi /* the boot information */
 4:	lidt idt_pointer
 	mov $GATE_TSS, %eax
 	ltr %ax
-mov $boot_frame, %esp
+	mov $boot_frame, %esp
 	iretq
 
 /* Multiboot 1, at file offset 8160: within what a boot loader searches, beyond what QEMU's -kernel does, which must see the PVH note instead. */
@@ -365,25 +301,18 @@ mov $boot_frame, %esp
 	.endm
 
 	.set at_call, GATE_TEXT + (call_entry - gate_start)
-	.set at_interrupt, GATE_TEXT + (interrupt - gate_start)
 
 	.balign 16
 idt:
-	.set at_stub, GATE_TEXT
-	.rept 3
-	gate_entry at_stub, 0x8e, 1
-	.set at_stub, at_stub + GATE_STUB
-	.endr
+	.irp vector, 0, 1, 2, 6, 7, 8, 10, 11, 12, 13, 14, 16, 17, 18, 19
+	.org idt + 16 * \vector
+	gate_entry (GATE_TEXT + GATE_STUB * \vector), 0x8e, 1
+	.if \vector == 2
 	gate_entry at_call, 0xee, 0
-	.set at_stub, at_stub + GATE_STUB
-	.rept GATE_STUBS - 4
-	gate_entry at_stub, 0x8e, 1
-	.set at_stub, at_stub + GATE_STUB
+	.endif
 	.endr
-	.fill (32 - GATE_STUBS) * 16
-	.rept GATE_VECTORS - 32
-	gate_entry at_interrupt, 0x8e, 0
-	.endr
+	.org idt + 16 * 32
+	platform_vectors
 idt_end:
 
 gdt:
@@ -411,20 +340,10 @@ tss:
 ports_open:
 	.fill 512
 	.byte 0xff
-/* After it: debug console e9, debug exit f4-f7, serial 2f8 and 3f8, exit 501, ACPI power management 600-60f. */
+/* After it what the platform needs. */
 ports_sealed:
-	.fill 8, 1, 0xff
-	.byte 0xfb
-	.fill 0x1c - 8, 1, 0xff
-	.byte 0xfd, 0x0f
-	.fill 0x5f - 0x1f, 1, 0xff
-	.byte 0
-	.fill 0x7f - 0x60, 1, 0xff
-	.byte 0
-	.fill 0xa0 - 0x80, 1, 0xff
-	.byte 0xfd
-	.fill 0xc0 - 0xa1, 1, 0xff
-	.byte 0, 0, 0xff
+	platform_ports
+	.byte 0xff
 tss_end:
 	.set tss_offset, tss - idt
 
@@ -435,24 +354,32 @@ gdt_pointer:
 idt_pointer:
 	.word idt_end - idt - 1
 	.quad idt
-no_idt:
-	.word 0
-	.quad 0
 
 	.balign 8
 boot_frame:
-	.quad start, GATE_UCS, 2, start_stack_top, GATE_UDS
+	.quad GATE_RING3, GATE_UCS, 2, start_stack_top, GATE_UDS
 bounce_frame:
 	.quad trap_entry, GATE_UCS, 2, trap_stack_top, GATE_UDS
 calls:
-	.quad done /* ack: the entry has cleared `nested` */, call_wait, call_map, call_table, call_seal, call_tls, call_msr, call_adopt, call_reset
+	.quad done /* ack: the entry has cleared `nested` */, call_map, call_table, call_seal, call_tls, call_adopt
+	platform_calls
+	.if . - calls - 8 * GATE_CALLS
+	.error "the gate has another number of calls than it says"
+	.endif
 
-/* Leaf bits by GATE_READ 1, GATE_WRITE 2, GATE_EXEC 4, GATE_UNCACHED 8; 0 refuses: W with X, and anything without R but "nothing". */
+/*
+ * Leaf bits by GATE_READ 1, GATE_WRITE 2, GATE_EXEC 4, GATE_UNCACHED 8, GATE_SHARED 16, GATE_FIXED 32; 0 refuses: W with X, and
+ * anything without R but "nothing" and what is fixed to be ring 0's alone.
+ */
 	.set NX, 1 << 63
 	.set U, OURS + 5
 leaf_bits:
 	.quad OURS, NX + U, 0, NX + U + 2, 0, U, 0, 0
 	.quad 0, NX + U + 0x10, 0, NX + U + 0x12, 0, 0, 0, 0
+	.quad 0, 0, 0, NX + U + 2 + POOL, 0, 0, 0, 0
+	.quad 0, 0, 0, 0, 0, 0, 0, 0
+	.quad 0, NX + 5, NX + 3, NX + 7
+	.set GATE_PERMS, (. - leaf_bits) / 8
 
 root:
 	.quad 0 /* the PML4, 0 before adopt */
@@ -460,8 +387,6 @@ sealed:
 	.long 0 /* the permissions that are no longer to be had */
 nested:
 	.long 0
-timer:
-	.long 0 /* the LAPIC's timer register; GATE_TIMER_DEADLINE or not */
 fatal_text:
 	.asciz "pith: gate: fault upon fault, giving up\n"
 

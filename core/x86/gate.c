@@ -83,16 +83,6 @@ void gate_set_tls(uintptr_t addr)
 		gate_call(GATE_CALL_TLS, addr, 0, 0);
 }
 
-void gate_wait(uint64_t timer)
-{
-	gate_call(GATE_CALL_WAIT, timer, 0, 0);
-}
-
-bool gate_deadline_mode(void)
-{
-	return cpu_id_checked(1).ecx >> 24 & 1;
-}
-
 /* What CPUID offers of CR4, beyond what the gate booted with: UMIP, FSGSBASE, OSXSAVE, SMEP. */
 static uint64_t wanted_cr4(uint32_t leaf1_ecx)
 {
@@ -109,20 +99,7 @@ static uint64_t wanted_cr4(uint32_t leaf1_ecx)
 void gate_adopt(uintptr_t root)
 {
 	uint32_t leaf1 = cpu_id(1, 0).ecx;
-	uint64_t timer = GATE_VECTOR_TIMER | (leaf1 >> 24 & 1 ? GATE_TIMER_DEADLINE : 0);
+	uint32_t state = leaf1 >> 26 & 1 ? cpu_id(0xd, 0).eax & 0xe7 : 0; /* XSAVE's: x87, SSE, AVX, AVX-512 */
 
-	if (leaf1 >> 26 & 1)
-		timer |= (uint64_t)(cpu_id(0xd, 0).eax & 0xe7) << 32; /* x87, SSE, AVX, AVX-512 */
-	gate_call(GATE_CALL_ADOPT, root, wanted_cr4(leaf1), timer);
-}
-
-int gate_msr(uint32_t msr, uint64_t value)
-{
-	return (int)gate_call(GATE_CALL_MSR, msr, value, 0);
-}
-
-_Noreturn void gate_reset(void)
-{
-	for (;;)
-		gate_call(GATE_CALL_RESET, 0, 0, 0);
+	gate_call(GATE_CALL_ADOPT, root, wanted_cr4(leaf1), state);
 }

@@ -5,9 +5,9 @@
 /*
  * The door to the CPU: what only ring 0 can do, asked of it from ring 3.
  *
- * core/x86/gate.S and gate.c define these for everything that boots in ring 0 (KVM, Xen PVH and
- * HVM): an `int3` enters the gate, which checks every argument. xen/pv/ defines the same names by
- * hypercalls. Addresses are one to one: a page is named by its address alone.
+ * core/x86/gate.S and gate.c define these for everything that boots in ring 0: an `int3` enters the
+ * gate, which checks every argument. Where a machine begins in ring 3 its platform defines the same
+ * names in its own way. Addresses are one to one: a page is named by its address alone.
  */
 
 #include <stdbool.h>
@@ -19,6 +19,8 @@
 #define GATE_WRITE 2u
 #define GATE_EXEC 4u     /* before gate_seal() only */
 #define GATE_UNCACHED 8u /* device registers; before gate_seal() only */
+#define GATE_SHARED 16u  /* another machine may reach it: never a page table, for ever; before gate_seal() only */
+#define GATE_FIXED 32u   /* can never change again; without GATE_READ it is the gate's alone; before gate_seal() only */
 
 /*
  * Maps or protects len bytes at addr, both multiples of PAGE_SIZE. Before the seal, memory that was
@@ -36,25 +38,6 @@ void gate_set_tls(uintptr_t addr);
 
 /* For boot.c: gives the gate the tables that mmu_build() made. Works once. */
 void gate_adopt(uintptr_t root);
-
-/* ---- for platforms: gate.c, not on Xen PV ---- */
-
-/*
- * Sleeps until an interrupt. timer: with gate_deadline_mode() a TSC value, else a count of the
- * LAPIC timer at divide by 1 from now, at most 2^32 - 1; 0 sets no timer. Devices interrupt with
- * GATE_VECTOR_DEVICE of layout.h, fixed delivery, APIC 0.
- */
-void gate_wait(uint64_t timer);
-bool gate_deadline_mode(void);
-
-/*
- * Writes 0x4b564d00 or 0x4b564d01 (kvmclock): value is a page of ours, with bit 0 to enable; its
- * mapping can never change again. Returns 0, -ERR_PERM, -ERR_INVAL.
- */
-int gate_msr(uint32_t msr, uint64_t value);
-
-/* Resets the machine by a triple fault. */
-_Noreturn void gate_reset(void);
 
 /* Any call with any arguments; tests use it to attack. Returns what the gate answered. */
 long gate_call(unsigned number, uint64_t a, uint64_t b, uint64_t c);

@@ -31,12 +31,6 @@
 #define GATE_STUB 8
 #define GATE_STUBS 20
 
-#define GATE_TIMER_DEADLINE 0x40000 /* the LAPIC timer register's mode bit */
-#define GATE_VECTOR_TIMER 0x40
-#define GATE_VECTOR_DEVICE 0x41
-#define GATE_VECTOR_SPURIOUS 0x4f
-#define GATE_VECTORS 0x50
-
 /* Selectors are Linux's: hosts that emulate ring 0 check them against the hardware's own. */
 #define GATE_KCS 0x10
 #define GATE_KDS 0x18
@@ -44,17 +38,17 @@
 #define GATE_UCS 0x33
 #define GATE_TSS 0x40
 
-/* Numbers of the gate's calls; gate.S has the table. */
+/* Numbers of the calls that every platform's gate has; the platform's own come behind them. */
 #define GATE_CALL_ACK 0
-#define GATE_CALL_WAIT 1
-#define GATE_CALL_MAP 2
-#define GATE_CALL_TABLE 3
-#define GATE_CALL_SEAL 4
-#define GATE_CALL_TLS 5
-#define GATE_CALL_MSR 6
-#define GATE_CALL_ADOPT 7
-#define GATE_CALL_RESET 8
-#define GATE_CALLS 9
+#define GATE_CALL_MAP 1
+#define GATE_CALL_TABLE 2
+#define GATE_CALL_SEAL 3
+#define GATE_CALL_TLS 4
+#define GATE_CALL_ADOPT 5
+#define GATE_CALLS_ALL 6
+
+/* The permissions of gate.h that are not to be had behind the seal. */
+#define GATE_SEALED 0x3c
 
 /* What a multiboot 1 loader leaves in eax. */
 #define BOOT_MULTIBOOT 0x2badb002

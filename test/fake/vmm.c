@@ -18,6 +18,7 @@
 #include "core/x86/bootinfo.h"
 #include "core/x86/cpu.h"
 #include "core/x86/gate.h"
+#include "kvm/kvm.h"
 
 #define PAGES_MAX 32768u
 #define LOG_MAX (1u << 16)
@@ -298,6 +299,11 @@ bool vmm_mapped(uintptr_t addr)
 void gate_seal(void)
 {
 	vmm.sealed = true;
+}
+
+bool gate_start_timer(void)
+{
+	return vmm.deadline;
 }
 
 bool gate_deadline_mode(void)

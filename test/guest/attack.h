@@ -19,6 +19,7 @@
 #include "core/plat.h"
 #include "core/x86/gate.h"
 #include "core/x86/layout.h"
+#include "kvm/gate.h"
 
 /* Sets of vectors. NONE stands for "no exception", where an instruction may also be harmless. */
 #define DE (1u << 0)

@@ -39,7 +39,8 @@ static void try_mapping(uint8_t *page)
 static void try_gates_pages(void)
 {
 	static const uintptr_t pages[] = { GATE_TEXT, GATE_DATA, GATE_FRAME, GATE_LAPIC, GATE_FRAME_ALIAS };
-	static const unsigned perms[] = { 0, GATE_READ, GATE_READ | GATE_WRITE, GATE_READ | GATE_EXEC, GATE_READ | GATE_WRITE | GATE_UNCACHED };
+	static const unsigned perms[] = { 0, GATE_READ, GATE_READ | GATE_WRITE, GATE_READ | GATE_EXEC, GATE_READ | GATE_WRITE | GATE_UNCACHED,
+		GATE_READ | GATE_WRITE | GATE_SHARED, GATE_READ | GATE_WRITE | GATE_FIXED };
 	unsigned granted = 0;
 
 	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++)
@@ -52,10 +53,10 @@ static void try_gates_pages(void)
 
 static void try_clock(uintptr_t page)
 {
-	attack_point(gate_msr(0x4b564d02, page | 1) == -ERR_INVAL, "only the clock's two registers can be written");
-	attack_point(gate_msr(0xc0000082, page) == -ERR_INVAL, "LSTAR is not among them");
-	attack_point(gate_msr(0x4b564d01, GATE_DATA | 1) == -ERR_PERM, "the clock cannot be aimed at the gate");
-	attack_point(gate_msr(0x4b564d01, (page + 0x20) | 1) == -ERR_INVAL, "nor into the middle of a page");
+	attack_point(gate_call(GATE_CALL_MSR, 0x4b564d02, page | 1, 0) == -ERR_INVAL, "only the clock's two registers can be written");
+	attack_point(gate_call(GATE_CALL_MSR, 0xc0000082, page, 0) == -ERR_INVAL, "LSTAR is not among them");
+	attack_point(gate_call(GATE_CALL_MSR, 0x4b564d01, GATE_DATA | 1, 0) == -ERR_PERM, "the clock cannot be aimed at the gate");
+	attack_point(gate_call(GATE_CALL_MSR, 0x4b564d01, (page + 0x20) | 1, 0) == -ERR_INVAL, "nor into the middle of a page");
 }
 
 static void try_seal(uint8_t *page)

@@ -84,12 +84,12 @@ static uint64_t wild_shift(void)
 /* Draws the number and arguments of a call. What is drawn for a call that waits ends at once. */
 static void draw_call(void)
 {
-	regs.rax = attack_random() % 8 ? attack_random() % (GATE_CALLS + 3) : attack_random();
+	regs.rax = attack_random() % 8 ? attack_random() % (GATE_CALLS_KVM + 3) : attack_random();
 	if ((uint32_t)regs.rax == GATE_CALL_RESET)
 		regs.rax = GATE_CALL_MAP;
 	regs.rdi = wild_address();
 	regs.rsi = wild_shift();
-	regs.rdx = attack_random() % 3 ? attack_random() % 20 : attack_random();
+	regs.rdx = attack_random() % 3 ? attack_random() % 70 : attack_random();
 	if ((uint32_t)regs.rax == GATE_CALL_WAIT)
 		regs.rdi = 1;
 	if ((uint32_t)regs.rax == GATE_CALL_TABLE)
@@ -128,7 +128,7 @@ static bool granted_wrongly(uint64_t answer)
 		return false;
 	if (number == GATE_CALL_ACK || number == GATE_CALL_SEAL || number == GATE_CALL_TLS || number == GATE_CALL_WAIT)
 		return false;
-	if (number == GATE_CALL_MAP && (regs.rdx >= 16 || regs.rdx & (GATE_EXEC | GATE_UNCACHED)))
+	if (number == GATE_CALL_MAP && regs.rdx > (GATE_READ | GATE_WRITE))
 		return true;
 	if (number != GATE_CALL_MAP && number != GATE_CALL_TABLE && number != GATE_CALL_MSR)
 		return true;
@@ -231,7 +231,7 @@ static void refusals(void)
 	attack_point(gate_call(GATE_CALL_MSR, 0x4b564d01, GATE_DATA | 1, 0) == -ERR_PERM, "the clock cannot be aimed at the gate");
 	attack_point(gate_call(GATE_CALL_MSR, 0xc0000080, 0, 0) < 0, "EFER cannot be written through the gate");
 	attack_point(gate_call(GATE_CALL_TLS, 1ull << 63, 0, 0) == -ERR_INVAL, "a thread pointer must be canonical");
-	attack_point(gate_call(GATE_CALLS, 0, 0, 0) == -ERR_INVAL, "there is no call past the last");
+	attack_point(gate_call(GATE_CALLS_KVM, 0, 0, 0) == -ERR_INVAL, "there is no call past the last");
 	attack_point(gate_call(0xffffffff, 0, 0, 0) == -ERR_INVAL, "there is no call number 2^32 - 1");
 }
 

@@ -15,7 +15,7 @@
 9:	.balign 4
 	.endm
 
-	.section .note.Xen, "a", @note
+	.section .notes, "a", @note
 	note XEN_ELFNOTE_GUEST_OS, .asciz "pith"
 	note XEN_ELFNOTE_XEN_VERSION, .asciz "xen-3.0"
 	note XEN_ELFNOTE_LOADER, .asciz "generic"
