@@ -203,7 +203,7 @@ static void resume(struct gate_frame *f)
 	cpu_barrier();
 	handling = false;
 	f->rip = (uintptr_t)to;
-	f->rsp = (uintptr_t)trap_stack_top - CATCH_STACK - 8;
+	f->rsp = (uintptr_t)trap_stack_top - CATCH_STACK; /* 8 beside 16, as after a call */
 	f->rflags = 2;
 	f->cs = GATE_UCS;
 	f->ss = GATE_UDS;

@@ -45,10 +45,11 @@ static uint32_t per_slab(const struct pool *pool)
 static struct slab *add_slab(struct pool *pool)
 {
 	struct slab *s = page_alloc(1);
-	char *object = (char *)(s + 1);
+	char *object;
 
 	if (!s)
 		return NULL;
+	object = (char *)(s + 1);
 	s->pool = pool;
 	s->first = NULL;
 	s->free = per_slab(pool);

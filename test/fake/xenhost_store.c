@@ -224,7 +224,7 @@ static void refuse(const struct xsd_sockmsg *m, const char *error)
 
 static void list(const struct xsd_sockmsg *m, struct tree *t, const char *dir)
 {
-	char names[XENSTORE_PAYLOAD_MAX];
+	static char names[XENSTORE_PAYLOAD_MAX]; /* the caller's stack is a small one of the guest's */
 	size_t len = 0;
 
 	for (unsigned i = 0; i < t->n; i++) {
