@@ -175,7 +175,7 @@ struct sock *sock_new(int domain, int type, int flags)
 	list_init(&s->dgrams);
 	list_init(&s->queue);
 	list_init(&s->in_queue);
-	list_init(&s->in_starved);
+	list_init(&s->in_wanting);
 	sock_stream_defaults(&s->sndbuf, &s->rcvbuf);
 	return s;
 }

@@ -88,7 +88,7 @@ struct sock {
 	struct list queue, in_queue;
 	struct sock *listener;
 	unsigned queued, backlog;
-	struct list in_starved;
+	struct list in_wanting;    /* among those that want memory (sock_stream.c) or an address (sock_route.c) */
 
 	/* The ends of a connection that lwIP has forgotten. */
 	ip_addr_t local, remote;
@@ -149,8 +149,9 @@ int sock_tcp_bind(struct sock *s, const ip_addr_t *ip, uint16_t port);
 int sock_tcp_listen(struct sock *s, int backlog);
 struct sock *sock_tcp_accept(struct sock *s); /* NULL: none is waiting */
 
-/* Blocks for a route in any case, and for the handshake if block says so; else -EINPROGRESS. */
+/* Blocks for an address and for the handshake if block says so; else -EINPROGRESS. */
 int sock_tcp_connect(struct sock *s, const ip_addr_t *ip, uint16_t port, bool block);
+void sock_tcp_route(struct sock *s); /* goes on with that: from sock_route.c */
 
 /* Sends the FIN, or throws away what was received. -ENOTCONN. Does not block. */
 int sock_tcp_shutdown(struct sock *s, bool rd, bool wr);
@@ -191,6 +192,7 @@ void sock_stream_uncork(struct sock *s);
 int sock_dgram_new(struct sock *s);
 int sock_dgram_bind(struct sock *s, const ip_addr_t *ip, uint16_t port);
 int sock_dgram_connect(struct sock *s, const ip_addr_t *ip, uint16_t port); /* ip NULL: disconnects */
+void sock_dgram_route(struct sock *s); /* there is an address, or none will come: from sock_route.c */
 
 /* Datagrams that come are still queued, as on Linux. -ENOTCONN, though it has its effect. */
 int sock_dgram_shutdown(struct sock *s, bool rd, bool wr);
@@ -198,12 +200,22 @@ int sock_dgram_shutdown(struct sock *s, bool rd, bool wr);
 /* Leaves the groups, frees what waits. Does not block. */
 void sock_dgram_close(struct sock *s);
 
-/* POLL* events: always writable, as a datagram that has no room is dropped, not kept. */
+/* POLL* events: writable but for want of an address, as a datagram that has no room is dropped, not kept. */
 unsigned sock_dgram_ready(struct sock *s);
 
-/* One datagram, copied. May block for a route, never for room. */
+/* One datagram, copied. May block for an address, never for room. */
 ssize_t sock_dgram_send(struct sock *s, const struct msghdr *msg, int flags);
 ssize_t sock_dgram_recv(struct sock *s, struct msghdr *msg, int flags);
+
+/* ---- sock_route.c: in the first seconds, when DHCP has not answered yet ---- */
+
+/*
+ * Whether a packet for ip can be sent: 0, -ENETUNREACH, or -EAGAIN as long as an address may come. Then
+ * sock_tcp_route() or sock_dgram_route() is called when that has changed, once. Does not block.
+ */
+int sock_route(struct sock *s, const ip_addr_t *ip);
+bool sock_route_waits(const struct sock *s); /* of datagrams: that call has not come yet */
+void sock_route_changed(void);               /* for stack.c: an interface has another address */
 
 /* ---- sock_opt.c ---- */
 

@@ -211,6 +211,16 @@ static int target(const struct sock *s, const struct msghdr *msg, ip_addr_t *ip,
 	return rc;
 }
 
+/* -EAGAIN: as long as an address may come, for who does not block. */
+static int find_route(struct sock *s, const ip_addr_t *ip, int flags)
+{
+	if (ip_addr_ismulticast(ip))
+		return 0;
+	if ((s->file.flags & O_NONBLOCK) || (flags & MSG_DONTWAIT))
+		return sock_route(s, ip);
+	return stack_wait_route(ip) ? 0 : -ENETUNREACH;
+}
+
 ssize_t sock_dgram_send(struct sock *s, const struct msghdr *msg, int flags)
 {
 	struct pbuf *p;
@@ -219,11 +229,10 @@ ssize_t sock_dgram_send(struct sock *s, const struct msghdr *msg, int flags)
 	size_t len;
 	int rc = target(s, msg, &ip, &port);
 
-	(void)flags;
 	if (rc == 0 && s->shut_write)
 		rc = -EPIPE;
-	if (rc == 0 && !ip_addr_ismulticast(&ip) && !stack_wait_route(&ip))
-		rc = -ENETUNREACH;
+	if (rc == 0)
+		rc = find_route(s, &ip, flags);
 	if (rc == 0)
 		rc = make_pbuf(s, msg, &p);
 	if (rc)
@@ -295,8 +304,10 @@ int sock_dgram_connect(struct sock *s, const ip_addr_t *ip, uint16_t port)
 			udp_disconnect(s->udp);
 		return 0;
 	}
-	if (!stack_wait_route(ip))
-		return -ENETUNREACH;
+	rc = find_route(s, ip, 0);
+	if (rc && rc != -EAGAIN)
+		return rc;
+	rc = 0;
 	if (s->type == SOCK_DGRAM && !s->udp->local_port)
 		rc = bind_random(s);
 	if (rc == 0)
@@ -310,6 +321,13 @@ int sock_dgram_connect(struct sock *s, const ip_addr_t *ip, uint16_t port)
 	return 0;
 }
 
+void sock_dgram_route(struct sock *s)
+{
+	if (s->state == SOCK_CONNECTED)
+		find_local(s, &s->remote);
+	sock_wake(s, POLLOUT);
+}
+
 int sock_dgram_shutdown(struct sock *s, bool rd, bool wr)
 {
 	s->shut_read |= rd;
@@ -321,6 +339,7 @@ int sock_dgram_shutdown(struct sock *s, bool rd, bool wr)
 void sock_dgram_close(struct sock *s)
 {
 	sock_group_leave_all(s);
+	list_remove(&s->in_wanting);
 	sock_dgram_raws -= s->type == SOCK_RAW;
 	if (s->type == SOCK_RAW)
 		raw_remove(s->raw);
@@ -332,7 +351,7 @@ void sock_dgram_close(struct sock *s)
 
 unsigned sock_dgram_ready(struct sock *s)
 {
-	unsigned events = POLLOUT | (s->error ? POLLERR : 0);
+	unsigned events = (sock_route_waits(s) ? 0 : POLLOUT) | (s->error ? POLLERR : 0);
 
 	if (s->shut_read)
 		events |= POLLIN | POLLRDHUP | (s->shut_write ? POLLHUP : 0);

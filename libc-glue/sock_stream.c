@@ -282,7 +282,7 @@ static void feed(struct timer *t)
 
 	(void)t;
 	while ((node = list_take(&starving)) != NULL) {
-		struct sock *s = container_of(node, struct sock, in_starved);
+		struct sock *s = container_of(node, struct sock, in_wanting);
 
 		s->starved = false;
 		sock_wake(s, POLLOUT);
@@ -295,7 +295,7 @@ static void starve(struct sock *s)
 	if (s->starved || s->tcp->snd_queuelen > 0)
 		return;
 	s->starved = true;
-	list_append(&starving, &s->in_starved);
+	list_append(&starving, &s->in_wanting);
 	if (!retry.prev)
 		timer_set(&retry, plat_now() + RETRY_NS, feed);
 }

@@ -288,24 +288,43 @@ struct sock *sock_tcp_accept(struct sock *l)
  * The ends must be known before tcp_connect(): it looks for a connection with the same ones, and
  * finds only what is mounted.
  */
-static int start_connect(struct sock *s, const ip_addr_t *ip, uint16_t port)
+static int send_syn(struct sock *s)
 {
 	struct tcp_pcb *pcb = s->tcp;
-	int rc;
 
-	ip_addr_copy(pcb->remote_ip, *ip);
-	pcb->remote_port = port;
+	ip_addr_copy(pcb->remote_ip, s->remote);
+	pcb->remote_port = s->remote_port;
 	if (pcb->local_port)
 		conns_mount(pcb);
 	else if (!conns_choose_port(pcb))
 		return -EADDRNOTAVAIL;
-	s->state = SOCK_CONNECTING;
-	ip_addr_copy(s->remote, *ip);
-	s->remote_port = port;
-	rc = sock_errno(tcp_connect(pcb, ip, port, on_connected));
-	if (rc)
-		s->state = SOCK_IDLE;
-	return rc;
+	return sock_errno(tcp_connect(pcb, &s->remote, s->remote_port, on_connected));
+}
+
+/* Without an address yet the connection is under way all the same, and sock_tcp_route() goes on. */
+static int start_connect(struct sock *s)
+{
+	int rc = sock_route(s, &s->remote);
+
+	if (rc == 0)
+		rc = send_syn(s);
+	return rc == -EAGAIN ? 0 : rc;
+}
+
+/* Nobody has been told about the PCB yet: it just goes. */
+void sock_tcp_route(struct sock *s)
+{
+	struct tcp_pcb *pcb = s->tcp;
+	int rc = start_connect(s);
+
+	if (rc == 0)
+		return;
+	sock_tcp_forget(s);
+	conns_gather();
+	tcp_close(pcb);
+	s->error = -rc;
+	s->eof = true;
+	sock_wake(s, POLLIN | POLLOUT | POLLRDHUP | POLLHUP | POLLERR);
 }
 
 /* A connection that failed left the socket without a PCB: it may try again. */
@@ -345,11 +364,12 @@ int sock_tcp_connect(struct sock *s, const ip_addr_t *ip, uint16_t port, bool bl
 		return -ENETUNREACH;
 	if (port == 0)
 		return -ECONNREFUSED;
-	if (!stack_wait_route(ip))
-		return -ENETUNREACH;
-	rc = check_idle(s); /* while we waited another thread may have begun */
-	if (rc == 0)
-		rc = start_connect(s, ip, port);
+	ip_addr_copy(s->remote, *ip);
+	s->remote_port = port;
+	s->state = SOCK_CONNECTING;
+	rc = start_connect(s);
+	if (rc)
+		s->state = SOCK_IDLE;
 	if (rc == 0 && !block)
 		return -EINPROGRESS;
 	while (rc == 0 && s->state == SOCK_CONNECTING)
@@ -417,7 +437,7 @@ static void end_listening(struct sock *l)
 
 void sock_tcp_close(struct sock *s)
 {
-	list_remove(&s->in_starved);
+	list_remove(&s->in_wanting);
 	if (s->state == SOCK_LISTENING)
 		end_listening(s);
 	else if (s->tcp)

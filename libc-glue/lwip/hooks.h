@@ -6,10 +6,11 @@
  * Where lwIP calls us back, besides its callbacks: it includes this in its sources, after its own
  * headers (LWIP_HOOK_FILENAME).
  *
- * Two things go through names that we put before lwIP's own, because it offers no hook for them:
+ * Three things go through names that we put before lwIP's own, because it offers no hook for them:
  * every TCP segment passes conns_input(), which makes its connection findable without a walk over
- * all of them (conns.c), and a packet above the MTU passes segs_frag4/6(), which lets through what
- * the device will cut (segs.c). lwIP itself is not changed.
+ * all of them (conns.c), a packet above the MTU passes segs_frag4/6(), which lets through what
+ * the device will cut (segs.c), and what DHCP sends to everybody passes netconf_dhcp_send(). lwIP
+ * itself is not changed.
  */
 
 #include "lwip/ip_addr.h"
@@ -24,6 +25,17 @@ const ip6_addr_t *stack_gw6(struct netif *netif, const ip6_addr_t *dest);
 void conns_input(struct pbuf *p, struct netif *in);
 u32_t conns_ooseq_bytes(void);
 u16_t conns_ooseq_pbufs(void);
+
+/* netconf.c: in the place of udp_sendto_if_src() in dhcp.c. */
+struct udp_pcb;
+err_t netconf_dhcp_send(struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *to, u16_t port, struct netif *netif,
+			const ip_addr_t *from);
+
+/* segs.c: every TCP segment that goes out, when its header is complete but for the checksum. */
+struct tcp_hdr;
+struct tcp_pcb;
+u32_t *segs_header(const struct pbuf *p, struct tcp_hdr *hdr, const struct tcp_pcb *pcb, u32_t *options);
+#define LWIP_HOOK_TCP_OUT_ADD_TCPOPTS(p, hdr, pcb, options) segs_header(p, hdr, pcb, options)
 
 /* segs.c */
 err_t segs_frag4(struct pbuf *p, struct netif *netif, const ip4_addr_t *dest);
@@ -41,6 +53,11 @@ extern unsigned sock_dgram_raws;
 #define ip4_frag(p, netif, dest) segs_frag4(p, netif, dest)
 #define ip6_frag(p, netif, dest) segs_frag6(p, netif, dest)
 #define raw_input(p, in) (sock_dgram_raws ? raw_input(p, in) : RAW_INPUT_NONE)
+#endif
+
+/* And of lwIP dhcp.c alone includes this one. */
+#if defined LWIP_HDR_PROT_DHCP_H && !defined LWIP_GLUE_STACK_H
+#define udp_sendto_if_src(pcb, p, to, port, netif, from) netconf_dhcp_send(pcb, p, to, port, netif, from)
 #endif
 
 #endif

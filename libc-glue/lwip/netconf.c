@@ -12,7 +12,7 @@
  *
  * ip, ip6, gw, mtu speak of nic0, ip1, ip61, gw1, mtu1 of nic1, and so on (ip0 and ip60 are nic0's
  * as well). Nobody waits for an address here: a server binds to any address at once; who connects
- * waits in stack_wait_route().
+ * waits in sock_route.c or stack_wait_route().
  */
 
 #include <stdlib.h>
@@ -27,14 +27,17 @@
 #include "lwip/dns.h"
 #include "lwip/ethip6.h"
 #include "lwip/prot/dhcp.h"
+#include "lwip/udp.h"
 
 #define VALUE_MAX 256
 #define PATIENCE_NS 10000000000ull
+#define QUIET_MOST 4u
 
 static uint64_t give_up;                   /* on DHCP */
 static bool warned[NETDEV_MAX], told4[NETDEV_MAX], told6[NETDEV_MAX][LWIP_IPV6_NUM_ADDRESSES];
 static ip6_addr_t gateway6[NETDEV_MAX];
 static unsigned dns_servers;
+static uint8_t searches[NETDEV_MAX];       /* that DHCP has begun since there was an address or no carrier */
 
 /* lwIP asks before it looks for a router that has announced itself. */
 const ip6_addr_t *stack_gw6(struct netif *netif, const ip6_addr_t *dest)
@@ -158,6 +161,8 @@ static void changed(struct netif *netif)
 	const struct netdev *d = netif->state;
 	bool has4 = !ip4_addr_isany_val(*netif_ip4_addr(netif));
 
+	if (has4)
+		searches[d->n] = 0;
 	if (has4 && !told4[d->n])
 		tell4(d);
 	told4[d->n] = has4;
@@ -295,6 +300,29 @@ void netconf_start(void)
 
 /* ---- Afterwards ---- */
 
+/*
+ * A server that offers an address and then refuses it (NAK) would have lwIP ask again at once, and so on
+ * as fast as both can (RFC 2131 4.1 wants a client to hold back). From the third search in a row on, the
+ * first messages of each are not sent: lwIP waits 2, 4, 8 ... s for their answers, so that it rests for
+ * 2, 6, 14, 30 s.
+ */
+err_t netconf_dhcp_send(struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *to, u16_t port, struct netif *netif,
+			const ip_addr_t *from)
+{
+	const struct dhcp_msg *msg = p->payload;
+	const struct netdev *d = netif->state;
+	unsigned tries = netif_dhcp_data(netif)->tries, quiet;
+
+	if (msg->options[2] != DHCP_DISCOVER) /* its type is a message's first option */
+		return udp_sendto_if_src(pcb, p, to, port, netif, from);
+	if (tries == 0 && searches[d->n] < UINT8_MAX)
+		searches[d->n]++;
+	quiet = searches[d->n] > 2 ? searches[d->n] - 2u : 0;
+	if (quiet == 1 && tries == 0)
+		log_line(LOG_WARN, "nic%u: the DHCP server offers addresses and refuses them, asking more slowly", d->n);
+	return tries < LWIP_MIN(quiet, QUIET_MOST) ? ERR_OK : udp_sendto_if_src(pcb, p, to, port, netif, from);
+}
+
 /* DHCP is under way and has brought nothing yet. */
 static bool is_asking(const struct netdev *d)
 {
@@ -309,6 +337,8 @@ void netconf_tick(void)
 	struct netdev *d;
 
 	for (unsigned n = 0; (d = netdev_get(n)) != NULL; n++) {
+		if (!netif_is_link_up(&d->netif))
+			searches[n] = 0;
 		if (warned[n] || plat_now() < give_up || !is_asking(d))
 			continue;
 		warned[n] = true;

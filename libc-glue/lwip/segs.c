@@ -84,11 +84,12 @@ static struct pbuf *piece_new(struct segs_chunk *chunk, char *data, size_t len)
 static struct piece *piece_of(const struct tcp_seg *seg)
 {
 	struct pbuf *p = seg->p->next;
-	struct pbuf_custom *custom = container_of(p, struct pbuf_custom, pbuf);
+	struct pbuf_custom *custom;
 
-	if (!(seg->p->flags & PBUF_FLAG_GSO) || !p || p->next || custom->custom_free_function != piece_free)
+	if (!(seg->p->flags & PBUF_FLAG_GSO) || !p || p->next)
 		return NULL;
-	return container_of(custom, struct piece, custom);
+	custom = container_of(p, struct pbuf_custom, pbuf);
+	return custom->custom_free_function == piece_free ? container_of(custom, struct piece, custom) : NULL;
 }
 
 /* ---- Segments ---- */
@@ -355,6 +356,24 @@ void segs_after_timer(struct tcp_pcb *pcb)
 	 */
 	if (is_long(pcb, pcb->unsent))
 		pcb->persist_cnt = 0;
+}
+
+/* ---- Headers ---- */
+
+/*
+ * lwIP's hook for options, of which we have none. A peer that took its window back finds an ACK with
+ * our next number beyond it, and must drop it (RFC 9293 3.10.7.4): it then never hears what arrived, and
+ * sends that over and over. So such an ACK carries the last number that the window lets through.
+ */
+u32_t *segs_header(const struct pbuf *p, struct tcp_hdr *hdr, const struct tcp_pcb *pcb, u32_t *options)
+{
+	if (pcb && p->tot_len == TCPH_HDRLEN_BYTES(hdr) && TCPH_FLAGS(hdr) == TCP_ACK) {
+		u32_t edge = pcb->lastack + pcb->snd_wnd;
+
+		if (TCP_SEQ_GT(lwip_ntohl(hdr->seqno), edge))
+			hdr->seqno = lwip_htonl(edge);
+	}
+	return options;
 }
 
 /* ---- Packets above the MTU ---- */

@@ -16,6 +16,7 @@
 #include "libc-glue/lwip/arena.h"
 #include "libc-glue/lwip/conns.h"
 #include "libc-glue/lwip/netdev.h"
+#include "libc-glue/sock.h"
 #include "lwip/dhcp.h"
 #include "lwip/dns.h"
 #include "lwip/etharp.h"
@@ -147,6 +148,7 @@ static void half_second_tick(struct timer *t)
 void stack_address_changed(void)
 {
 	waitq_wake(&address_wait, UINT32_MAX);
+	sock_route_changed();
 }
 
 /*
@@ -160,7 +162,7 @@ static bool reaches4(const struct netif *netif, const ip4_addr_t *dest)
 	       ip4_addr_isbroadcast(dest, netif);
 }
 
-static bool has_route(const ip_addr_t *dest)
+bool stack_has_route(const ip_addr_t *dest)
 {
 	struct netif *netif = ip_route(IP_IS_V6(dest) ? IP6_ADDR_ANY : IP4_ADDR_ANY, dest);
 	const ip_addr_t *local;
@@ -173,7 +175,7 @@ static bool has_route(const ip_addr_t *dest)
 
 bool stack_wait_route(const ip_addr_t *dest)
 {
-	while (!has_route(dest)) {
+	while (!stack_has_route(dest)) {
 		uint64_t until = netconf_deadline();
 
 		if (until <= plat_now())

@@ -23,6 +23,7 @@ uint32_t stack_ms(void);
  * interface is still asking for its address. Returns whether there is a route.
  */
 bool stack_wait_route(const ip_addr_t *dest);
+bool stack_has_route(const ip_addr_t *dest); /* now */
 
 /* An address of netif has changed: wakes who waits for one. */
 void stack_address_changed(void);

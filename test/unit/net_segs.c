@@ -35,6 +35,8 @@ static struct peer {
 	bool silent;           /* says nothing */
 	unsigned drop;         /* of 100 pieces */
 	unsigned pieces, resent, beyond, wrong, longest, pushes;
+	unsigned acks;         /* that came without data, at or before the edge that it gives now */
+	unsigned acks_beyond;
 	uint32_t last_resent;  /* where, and how long */
 	size_t last_resent_len;
 	bool fin;
@@ -93,8 +95,10 @@ void netpeer_tcp(const struct netpeer_seg *seg)
 		meet(seg);
 		return;
 	}
-	if (seg->len == 0 && !(seg->flags & NETPEER_FIN))
+	if (seg->len == 0 && !(seg->flags & NETPEER_FIN)) {
+		*(at > peer.acked + peer.window ? &peer.acks_beyond : &peer.acks) += 1;
 		return;
+	}
 	if (fake_below(100) < peer.drop)
 		return;
 	if (seg->len) {
@@ -376,6 +380,35 @@ static void test_shrinking(void)
 	}
 }
 
+/* A byte of the peer's. */
+static void say_byte(uint32_t at)
+{
+	struct netpeer_seg seg = { .src = 80, .dst = peer.port, .seq = ISN + 1 + at, .ack = peer.start + peer.acked, .flags = NETPEER_ACK,
+				   .window = (uint16_t)(peer.window >> peer.scale), .data = (const uint8_t *)"x", .len = 1 };
+
+	netpeer_send(&seg);
+}
+
+/* What a peer with a shrunken window sends must be acknowledged so that it takes the ACK (RFC 9293 3.10.7.4). */
+static void test_shrunken_acks(void)
+{
+	static const uint32_t windows[] = { 0, 16, 1600 };
+
+	for (unsigned i = 0; i < sizeof windows / sizeof windows[0]; i++) {
+		meet_peer(&(struct peer){ .window = 16384, .timestamps = i == 1 });
+		peer.drop = 100;
+		put(8000);
+		wait_ms(1);
+		peer.window = windows[i];
+		peer.acks = peer.acks_beyond = 0;
+		say_byte(0);
+		wait_ms(250);
+		ok(peer.acks > 0, "window shrunk to %u: bytes are acknowledged", windows[i]);
+		is(peer.acks_beyond, 0, "window shrunk: no ACK beyond it");
+		part();
+	}
+}
+
 /* Little and much by turns: tcp_write() and segs_queue() fill the same queue. */
 static void test_mixture(void)
 {
@@ -407,5 +440,6 @@ int main(void)
 	test_mss();
 	test_mixture();
 	test_shrinking();
+	test_shrunken_acks();
 	return tap_done();
 }

@@ -238,9 +238,10 @@ int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags);
  * Datagrams: sets where send() goes and whose answers are received; AF_UNSPEC undoes it. Does not
  * send anything.
  *
- * In the first seconds after boot an interface may still be asking for its address: the call then
- * waits for that, O_NONBLOCK or not, until 10 s after boot at most, as no packet could be sent.
- * ENETUNREACH when it makes no sense to wait. ECONNREFUSED (also for port 0), ETIMEDOUT, EISCONN,
+ * In the first seconds after boot an interface may still be asking for its address: the attempt then
+ * goes on when it has one, and fails with ENETUNREACH when there is none 10 s after boot. Datagrams are
+ * connected at once with O_NONBLOCK, and wait for it without. ENETUNREACH where there is nothing to wait
+ * for. ECONNREFUSED (also for port 0), ETIMEDOUT, EISCONN,
  * EALREADY, EADDRNOTAVAIL (no local port is free), EAFNOSUPPORT, EINVAL, EINTR (the handshake goes
  * on).
  */
@@ -315,7 +316,8 @@ ssize_t send(int fd, const void *buf, size_t len, int flags);
 
 /*
  * With the address that a datagram goes to; streams ignore it (POSIX: EISCONN). While an interface
- * is asking for its address it waits, as connect() does.
+ * is asking for its address it waits, or with O_NONBLOCK or MSG_DONTWAIT says EAGAIN, and the socket is
+ * not writable until then.
  */
 ssize_t sendto(int fd, const void *buf, size_t len, int flags, const struct sockaddr *addr, socklen_t addrlen);
 
