@@ -11,7 +11,6 @@
  */
 
 #include "core/core.h"
-#include "core/err.h"
 #include "core/x86/bootinfo.h"
 #include "core/x86/gate.h"
 #include "core/x86/io.h"
@@ -41,6 +40,8 @@ void plat_start(void)
 	outb(PIC1_MASK, 0xff);
 	outb(PIC2_MASK, 0xff);
 	clock_start();
+	if (!bootinfo.boot)
+		log_line(LOG_ERR, "boot: the loader left no boot information (a command line of more than %u bytes?)", BOOTINFO_CMDLINE - 1);
 	slots_take(bootinfo.cmdline);
 	if (bootinfo.cmdline_cut)
 		log_line(LOG_WARN, "command line cut at %u bytes", BOOTINFO_CMDLINE - 1);
@@ -64,16 +65,13 @@ void plat_seal(void)
 void plat_about(struct plat_about *about)
 {
 	*about = (struct plat_about){ .platform = "kvm", .machine = machine_name(), .accelerator = machine_accelerator(),
-		.clock = clock_name(), .boot = bootinfo.boot };
+		.clock = clock_name(), .boot = bootinfo.boot ? bootinfo.boot : "unknown" };
 }
 
 /* bootinfo.c has checked and sorted them. */
 size_t plat_memory(struct plat_range *v, size_t max)
 {
-	size_t n = bootinfo.nram < max ? bootinfo.nram : max;
-
-	__builtin_memcpy(v, bootinfo.ram, n * sizeof *v);
-	return n;
+	return bootinfo_memory(v, max);
 }
 
 const char *plat_cmdline(void)
@@ -83,10 +81,7 @@ const char *plat_cmdline(void)
 
 int plat_module(unsigned n, struct plat_range *module)
 {
-	if (n >= bootinfo.nmodule)
-		return -ERR_NOENT;
-	*module = bootinfo.module[n];
-	return 0;
+	return bootinfo_module(n, module);
 }
 
 /*

@@ -40,10 +40,14 @@ comm -23 "$tmp/wants" "$tmp/has" | comm -23 - "$tmp/doors" > "$tmp/beyond"
 point "core.a wants nothing but the doors" "$tmp/beyond"
 
 declared core/plat.h core/nic.h core/blk.h | grep '^plat_\|^nic_\|^blk_' > "$tmp/names"
+# A platform with guests that begin in ring 3 defines gate.h too, and where its own gate arrives.
+{ declared core/x86/gate.h; echo hvm_boot; } > "$tmp/more"
+sort -u "$tmp/names" "$tmp/more" > "$tmp/allowed"
 for object in $(set +f; ls "$lib"/*/*.o | grep -v '/gate\.o$\|/start\.o$'); do
 	name=${object##*/}
 	defined "$object" > "$tmp/exports"
-	comm -23 "$tmp/exports" "$tmp/names" > "$tmp/beyond"
+	case $name in xen.o) may=allowed ;; *) may=names ;; esac
+	comm -23 "$tmp/exports" "$tmp/$may" > "$tmp/beyond"
 	point "$name shows nothing but the doors" "$tmp/beyond"
 	comm -13 "$tmp/exports" "$tmp/names" > "$tmp/lacks"
 	point "$name has every name of the doors" "$tmp/lacks"

@@ -94,8 +94,8 @@ static void put(char c)
 void plat_console_write(const char *s, size_t len)
 {
 	if (!ring)
-		return;
-	for (size_t i = 0; i < len; i++) {
+		flavour_say(s, len);
+	for (size_t i = 0; ring && i < len; i++) {
 		if (!make_room(2)) {
 			dropped++;
 			continue;

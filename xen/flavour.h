@@ -6,8 +6,9 @@
  * What PV and PVH (and HVM) do differently, asked by the rest of xen/: where the shared pages are,
  * which frame an address is, how the grant table gets into the address space.
  *
- * xen/pv/ and xen/hvm/ each define these; test/fake/xenhost*.c does for a Unix process. The
- * hypercall itself is the other half of this door: hypercall() in xen/hypercall.h.
+ * One image is both: xen/flavour.c asks xen/pv/ or xen/hvm/, whichever the boot went through;
+ * test/fake/xenhost*.c defines these for a Unix process. The hypercall itself is the other half of
+ * this door: hypercall() in xen/hypercall.h.
  *
  * After flavour_seal(), ring 3 of a PVH guest reaches three hypercalls only, and the gate builds
  * their arguments itself: SCHEDOP_poll (ports and timeout), EVTCHNOP_send (a port),
@@ -40,16 +41,18 @@ struct xenstore_domain_interface *flavour_xenstore(unsigned *port);
 uint64_t flavour_frame(const void *addr);
 
 /*
- * Puts frame `index` of the grant table into the address space. Frames stand in a row from
- * flavour_grant_table(). 0 or -ERR_NOMEM.
+ * Puts frame `index` of the grant table into the address space; frames come in a row. 0 or
+ * -ERR_NOMEM. Not after the seal.
  */
 int flavour_grant_frame(unsigned index);
-struct grant_entry_v1 *flavour_grant_table(void);
+
+/* These pages of ours are going to be granted. After the seal it does nothing, see next. */
+void flavour_share(const void *base, size_t pages);
 
 /*
  * Writes one grant entry: frame and domain before the flags that make it valid. flags 0 clears the
  * entry if nobody maps it. Returns false when somebody does. After the seal: by the gate, and only
- * for pages granted before.
+ * for pages that were shared before.
  */
 bool flavour_grant_set(unsigned ref, unsigned domid, uint32_t frame, unsigned flags);
 
@@ -64,5 +67,37 @@ size_t flavour_memory(struct plat_range *v, size_t max);
 const char *flavour_cmdline(void);
 int flavour_module(unsigned n, struct plat_range *module);
 void flavour_seal(void);
+
+/* Where there is no console yet: on a debug port, or nowhere. */
+void flavour_say(const char *s, size_t len);
+
+/* ---- between flavour.c and the two, and nobody else's ---- */
+
+extern bool flavour_is_pv; /* the boot went through xen/pv/ */
+
+/* As flavour_grant_set(), by writing to the table. */
+bool flavour_write_grant(struct grant_entry_v1 *entry, unsigned domid, uint32_t frame, unsigned flags);
+
+void flavour_pv_start(void);
+struct xencons_interface *flavour_pv_console(unsigned *port);
+struct xenstore_domain_interface *flavour_pv_xenstore(unsigned *port);
+uint64_t flavour_pv_frame(const void *addr);
+int flavour_pv_grant_frame(unsigned index);
+bool flavour_pv_grant_set(unsigned ref, unsigned domid, uint32_t frame, unsigned flags);
+size_t flavour_pv_memory(struct plat_range *v, size_t max);
+const char *flavour_pv_cmdline(void);
+int flavour_pv_module(unsigned n, struct plat_range *module);
+
+void flavour_hvm_start(void);
+const char *flavour_hvm_name(void);
+struct shared_info *flavour_hvm_shared_info(void);
+struct xencons_interface *flavour_hvm_console(unsigned *port);
+struct xenstore_domain_interface *flavour_hvm_xenstore(unsigned *port);
+int grant_frame(unsigned index);
+void grant_share(const void *base, size_t pages);
+bool grant_set(unsigned ref, unsigned domid, uint32_t frame, unsigned flags);
+void grant_seal(void);
+bool grant_sealed(void);
+void ports_say(const char *s, size_t len);
 
 #endif

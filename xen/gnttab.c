@@ -142,6 +142,7 @@ int gnttab_grant(unsigned domid, const void *base, size_t pages, bool readonly)
 	i = gap((uint32_t)pages, &first);
 	if (grow(first + (uint32_t)pages) < 0)
 		return -ERR_NOMEM;
+	flavour_share(base, pages);
 	for (unsigned k = n_ranges++; k > i; k--)
 		ranges[k] = ranges[k - 1];
 	ranges[i] = (struct range){ first, (uint32_t)pages, base, (uint16_t)domid, readonly, false };

@@ -5,8 +5,8 @@
 /*
  * Hypercalls, one typed inline for each that pith makes, over one entry: hypercall().
  *
- * PV defines the entry as `syscall`, PVH as a gate call, which before the seal passes anything on
- * and after it only what flavour.h lists; test/fake/xenhost*.c plays Xen. Results are 0 or more, or
+ * On PV the entry is a `syscall`, else a gate call, which before the seal passes anything on and
+ * after it only what flavour.h lists (xen/flavour.c chooses); test/fake/xenhost*.c plays Xen. Results are 0 or more, or
  * a negative Xen errno (its own numbers: see xen/errno.h): callers look at the sign, nobody hands
  * them on. Arguments live on the caller's stack: a debug Xen clobbers argument registers, never
  * memory.
@@ -15,6 +15,10 @@
 #include "xen/xen.h"
 
 long hypercall(unsigned nr, unsigned long a1, unsigned long a2, unsigned long a3, unsigned long a4, unsigned long a5);
+
+/* For flavour.c: xen/pv/start.S, xen/hvm/hypercall.c. */
+long hypercall_syscall(unsigned nr, unsigned long a1, unsigned long a2, unsigned long a3, unsigned long a4, unsigned long a5);
+long hypercall_gate(unsigned nr, unsigned long a1, unsigned long a2, unsigned long a3);
 
 static inline long hypercall_event_channel(unsigned cmd, void *arg)
 {

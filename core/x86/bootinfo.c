@@ -11,6 +11,7 @@
  */
 
 #include "core/core.h"
+#include "core/err.h"
 #include "core/x86/layout.h"
 
 #define REACH (1ull << 30) /* what is mapped while we read */
@@ -151,9 +152,9 @@ static void read_pvh(const struct pvh_info *info)
 	const struct pvh_module *module;
 	uint32_t i;
 
-	bootinfo.boot = "pvh";
 	if (!info || info->magic != PVH_MAGIC)
 		return;
+	bootinfo.boot = "pvh";
 	memory = info->version ? at(info->memmap, (uint64_t)info->memmap_entries * sizeof *memory) : NULL;
 	for (i = 0; memory && i < info->memmap_entries; i++)
 		if (memory[i].type == E820_RAM)
@@ -228,4 +229,20 @@ void bootinfo_read(uint32_t magic, uintptr_t info)
 	bootinfo_reserve(0, PAGE_SIZE);
 	bootinfo_reserve(GATE_LAPIC, GATE_TEXT - GATE_LAPIC);
 	bootinfo_reserve(GATE_TEXT, (uintptr_t)image_end - GATE_TEXT);
+}
+
+size_t bootinfo_memory(struct plat_range *v, size_t max)
+{
+	size_t n = bootinfo.nram < max ? bootinfo.nram : max;
+
+	__builtin_memcpy(v, bootinfo.ram, n * sizeof *v);
+	return n;
+}
+
+int bootinfo_module(unsigned n, struct plat_range *module)
+{
+	if (n >= bootinfo.nmodule)
+		return -ERR_NOENT;
+	*module = bootinfo.module[n];
+	return 0;
 }

@@ -19,7 +19,7 @@
 #define BOOTINFO_CMDLINE 4096
 
 struct bootinfo {
-	const char *boot; /* "pvh" or "multiboot" */
+	const char *boot; /* "pvh" or "multiboot"; NULL: the loader left nothing that we know */
 	char cmdline[BOOTINFO_CMDLINE];
 	bool cmdline_cut; /* it was longer */
 	struct plat_range ram[BOOTINFO_RAM]; /* whole pages, ascending */
@@ -40,5 +40,9 @@ void bootinfo_read(uint32_t magic, uintptr_t info);
 
 /* Takes a range out of `ram`. */
 void bootinfo_reserve(uintptr_t base, size_t len);
+
+/* plat_memory() and plat_module() as the boot protocol has it. */
+size_t bootinfo_memory(struct plat_range *v, size_t max);
+int bootinfo_module(unsigned n, struct plat_range *module);
 
 #endif

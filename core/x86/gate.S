@@ -388,7 +388,7 @@ sealed:
 nested:
 	.long 0
 fatal_text:
-	.asciz "pith: gate: fault upon fault, giving up\n"
+	.asciz "pith: gate: fault upon fault, giving up; too little memory for the image?\n"
 
 	.section .gate.bss, "aw", @nobits
 	.balign 4096

@@ -29,6 +29,18 @@
 
 struct vmm vmm = { .seed = 1, .eager = 64, .memory = 64u << 20, .tsc_hz = 2600000000ull, .exit_ns = 1000, .cmdline = "" };
 struct bootinfo bootinfo;
+
+size_t bootinfo_memory(struct plat_range *v, size_t max)
+{
+	memcpy(v, bootinfo.ram, (max < bootinfo.nram ? max : bootinfo.nram) * sizeof *v);
+	return max < bootinfo.nram ? max : bootinfo.nram;
+}
+
+int bootinfo_module(unsigned n, struct plat_range *module)
+{
+	(void)n, (void)module;
+	return -ERR_NOENT;
+}
 enum log_level log_level = LOG_DEBUG;
 
 extern char __data_start, _end;

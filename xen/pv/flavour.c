@@ -11,7 +11,6 @@
  */
 
 #include "core/err.h"
-#include "core/x86/gate.h"
 #include "core/x86/layout.h"
 #include "xen/flavour.h"
 #include "xen/hypercall.h"
@@ -23,7 +22,7 @@
 
 static uintptr_t memory_free; /* where memory is free from: behind what the builder put there and our page tables */
 
-void flavour_start(void)
+void flavour_pv_start(void)
 {
 	uintptr_t tables_end = pv_info->pt_base + pv_info->nr_pt_frames * PAGE_SIZE;
 
@@ -37,35 +36,25 @@ void flavour_start(void)
 	pv_exceptions();
 }
 
-const char *flavour_name(void)
-{
-	return "pv";
-}
-
-struct shared_info *flavour_shared_info(void)
-{
-	return pv_shared_info;
-}
-
-struct xencons_interface *flavour_console(unsigned *port)
+struct xencons_interface *flavour_pv_console(unsigned *port)
 {
 	*port = pv_info->console.domU.evtchn;
 	return mmu_address(pv_info->console.domU.mfn);
 }
 
-struct xenstore_domain_interface *flavour_xenstore(unsigned *port)
+struct xenstore_domain_interface *flavour_pv_xenstore(unsigned *port)
 {
 	*port = pv_info->store_evtchn;
 	return pv_info->store_mfn ? mmu_address(pv_info->store_mfn) : NULL;
 }
 
-uint64_t flavour_frame(const void *addr)
+uint64_t flavour_pv_frame(const void *addr)
 {
 	return mmu_frame((uintptr_t)addr);
 }
 
 /* Xen tells every frame at each call; the new one is the last. */
-int flavour_grant_frame(unsigned index)
+int flavour_pv_grant_frame(unsigned index)
 {
 	static xen_pfn_t list[GRANT_FRAMES];
 	struct gnttab_setup_table op = { .dom = DOMID_SELF, .nr_frames = index + 1 };
@@ -78,34 +67,12 @@ int flavour_grant_frame(unsigned index)
 	return mmu_show(WINDOW_GRANTS + index, list[index]);
 }
 
-struct grant_entry_v1 *flavour_grant_table(void)
+bool flavour_pv_grant_set(unsigned ref, unsigned domid, uint32_t frame, unsigned flags)
 {
-	return mmu_window(WINDOW_GRANTS);
+	return flavour_write_grant((struct grant_entry_v1 *)mmu_window(WINDOW_GRANTS) + ref, domid, frame, flags);
 }
 
-bool flavour_grant_set(unsigned ref, unsigned domid, uint32_t frame, unsigned flags)
-{
-	volatile struct grant_entry_v1 *e = &flavour_grant_table()[ref];
-	uint16_t was = e->flags;
-
-	/*
-	 * grant_table.h, "Invalidating an unused GTF_permit_access entry": only while nobody reads or
-	 * writes.
-	 */
-	do {
-		if (was & (GTF_reading | GTF_writing))
-			return false;
-	} while (!__atomic_compare_exchange_n(&e->flags, &was, (uint16_t)0, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
-	if (!flags)
-		return true;
-	e->frame = frame;
-	e->domid = (domid_t)domid;
-	__atomic_thread_fence(__ATOMIC_RELEASE); /* all of it before the flags that make it valid */
-	e->flags = (uint16_t)flags;
-	return true;
-}
-
-size_t flavour_memory(struct plat_range *v, size_t max)
+size_t flavour_pv_memory(struct plat_range *v, size_t max)
 {
 	const uintptr_t bounds[][2] = {
 		{ PAGE_SIZE, GATE_LAPIC },
@@ -120,26 +87,16 @@ size_t flavour_memory(struct plat_range *v, size_t max)
 	return n;
 }
 
-const char *flavour_cmdline(void)
+const char *flavour_pv_cmdline(void)
 {
 	pv_info->cmd_line[MAX_GUEST_CMDLINE - 1] = 0;
 	return (const char *)pv_info->cmd_line;
 }
 
-int flavour_module(unsigned n, struct plat_range *module)
+int flavour_pv_module(unsigned n, struct plat_range *module)
 {
 	if (n > 0 || pv_info->mod_len == 0 || pv_info->flags & SIF_MOD_START_PFN)
 		return -ERR_NOENT;
 	*module = (struct plat_range){ pv_info->mod_start, pv_info->mod_len };
 	return 0;
-}
-
-void flavour_seal(void)
-{
-	gate_seal();
-}
-
-bool flavour_sealed(void)
-{
-	return false;
 }

@@ -2,7 +2,7 @@
 #include "core/core.h"
 
 /*
- * Page tables of a PV guest, and the memory half of gate.h by hypercalls.
+ * Page tables of a PV guest, and gate.h by hypercalls.
  *
  * Entries hold machine frames; page tables are mapped read-only, and only Xen writes them, after
  * checking. The builder mapped the image and some 512 KiB more, readable, writable and executable;
@@ -208,7 +208,7 @@ void *mmu_window(unsigned n)
 /* ---- gate.h ---- */
 
 /* RAM but page 0, and no page table: Xen itself refuses to make one writable. */
-int gate_map(uintptr_t addr, size_t len, unsigned perm)
+int mmu_map(uintptr_t addr, size_t len, unsigned perm)
 {
 	if ((addr | len) % PAGE_SIZE || (perm & GATE_WRITE && perm & GATE_EXEC))
 		return -ERR_INVAL;
@@ -220,12 +220,12 @@ int gate_map(uintptr_t addr, size_t len, unsigned perm)
 	return 0;
 }
 
-void gate_seal(void)
+void mmu_seal(void)
 {
 	sealed = true;
 }
 
-void gate_set_tls(uintptr_t addr)
+void mmu_set_tls(uintptr_t addr)
 {
 	static uintptr_t current;
 

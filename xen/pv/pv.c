@@ -9,6 +9,7 @@
 #include "core/x86/cpu.h"
 #include "core/x86/gate.h"
 #include "core/x86/layout.h"
+#include "xen/flavour.h"
 #include "xen/hypercall.h"
 #include "xen/pv/pv.h"
 
@@ -42,6 +43,7 @@ __attribute__((no_stack_protector)) _Noreturn void pv_boot(struct start_info *in
 		(void)cpu_rdrand(&random);
 	random ^= cpu_tsc() * 0x9e3779b97f4a7c15ull;
 	__stack_chk_guard = (random ^ random >> 29) & ~0xfful; /* the lowest byte 0: no string passes it */
+	flavour_is_pv = true;
 	pv_info = info;
 	pv_builder_end = stack;
 	core_start();
@@ -61,7 +63,7 @@ static void set_gdt(void)
 {
 	unsigned long frame = mmu_frame((uintptr_t)gdt);
 
-	if (gate_map((uintptr_t)gdt, PAGE_SIZE, GATE_READ) < 0 || hypercall(__HYPERVISOR_set_gdt, (unsigned long)&frame, GDT_ENTRIES, 0, 0, 0) < 0)
+	if (mmu_map((uintptr_t)gdt, PAGE_SIZE, GATE_READ) < 0 || hypercall(__HYPERVISOR_set_gdt, (unsigned long)&frame, GDT_ENTRIES, 0, 0, 0) < 0)
 		log_panic("xen: the GDT is refused");
 }
 

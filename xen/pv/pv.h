@@ -6,6 +6,7 @@
  * Between the files of xen/pv/: page tables by hypercall, and what the domain builder left.
  */
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "xen/xen.h"
@@ -33,5 +34,10 @@ void *mmu_address(uint64_t frame);
 #define MMU_WINDOW 512u
 int mmu_show(unsigned n, uint64_t frame);
 void *mmu_window(unsigned n);
+
+/* gate.h's three, as far as PV can. */
+int mmu_map(uintptr_t addr, size_t len, unsigned perm);
+void mmu_seal(void);
+void mmu_set_tls(uintptr_t addr);
 
 #endif

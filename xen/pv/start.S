@@ -35,10 +35,10 @@ pv_start:
 	call pv_boot
 	ud2
 
-/* long hypercall(unsigned nr, a1, a2, a3, a4, a5): Xen takes rax, rdi, rsi, rdx, r10, r8, and loses rcx and r11. */
+/* long hypercall_syscall(unsigned nr, a1, a2, a3, a4, a5): Xen takes rax, rdi, rsi, rdx, r10, r8, and loses rcx and r11. */
 	.text
-	.globl hypercall
-hypercall:
+	.globl hypercall_syscall
+hypercall_syscall:
 	mov %edi, %eax
 	mov %rsi, %rdi
 	mov %rdx, %rsi

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/core.h"
+
+/*
+ * flavour.h for PVH and HVM: what start_info or the boot loader said, pages by HVM parameters, shared
+ * info where we want it. Grants and the seal are grant.c's, ring 0 is the gate's (gate.S).
+ *
+ * Xen puts its pages into the hole below 1 MiB. On PVH that was RAM, which it takes back, and which pith
+ * uses nowhere; on HVM it was the display's and the BIOS', with which we are done.
+ */
+
+#include "core/x86/bootinfo.h"
+#include "core/x86/gate.h"
+#include "xen/flavour.h"
+#include "xen/hvm/gate.h"
+#include "xen/hypercall.h"
+
+uintptr_t flavour_hvm_rings[2];
+
+bool flavour_hvm_place(unsigned space, unsigned index, uintptr_t addr)
+{
+	struct xen_add_to_physmap op = { .domid = DOMID_SELF, .space = space, .idx = index, .gpfn = addr / PAGE_SIZE };
+
+	return hypercall_memory(XENMEM_add_to_physmap, &op) >= 0 && gate_map(addr, PAGE_SIZE, GATE_READ | GATE_WRITE) == 0;
+}
+
+void flavour_hvm_start(void)
+{
+	if (!hypercall_possible())
+		log_panic("xen: this machine is not Xen: an image of another platform is needed");
+	ports_unplug();
+	if (!flavour_hvm_place(XENMAPSPACE_shared_info, 0, GATE_SHARED_INFO))
+		log_panic("xen: no shared info");
+}
+
+struct shared_info *flavour_hvm_shared_info(void)
+{
+	return (struct shared_info *)GATE_SHARED_INFO;
+}
+
+const char *flavour_hvm_name(void)
+{
+	return bootinfo.boot && bootinfo.boot[0] == 'm' ? "hvm" : "pvh";
+}
+
+/* hvm/params.h; 0: there is none */
+static uint64_t param(unsigned index)
+{
+	struct xen_hvm_param p = { .domid = DOMID_SELF, .index = index };
+
+	return hypercall_hvm(HVMOP_get_param, &p) < 0 ? 0 : p.value;
+}
+
+/*
+ * The page may lie in what the map calls RAM, and beside the local APIC: 4 KiB are mapped, and no more.
+ */
+static void *ring(unsigned slot, unsigned frame, unsigned event, unsigned *port)
+{
+	uintptr_t addr = param(frame) * PAGE_SIZE;
+
+	*port = (unsigned)param(event);
+	if (!addr || !*port)
+		return NULL;
+	bootinfo_reserve(addr, PAGE_SIZE);
+	if (gate_map(addr, PAGE_SIZE, GATE_READ | GATE_WRITE) < 0)
+		return NULL;
+	flavour_hvm_rings[slot] = addr;
+	return (void *)addr;
+}
+
+struct xencons_interface *flavour_hvm_console(unsigned *port)
+{
+	return ring(0, HVM_PARAM_CONSOLE_PFN, HVM_PARAM_CONSOLE_EVTCHN, port);
+}
+
+struct xenstore_domain_interface *flavour_hvm_xenstore(unsigned *port)
+{
+	return ring(1, HVM_PARAM_STORE_PFN, HVM_PARAM_STORE_EVTCHN, port);
+}
