@@ -13,12 +13,14 @@
 #include "core/core.h"
 #include "core/err.h"
 #include "core/plat.h"
+#include "kvm/kvm.h"
 #include "kvm/vioblk.h"
 
 #define SECTOR 512u
 #define STATUS_NONE 0xffu /* stands there until the device writes */
 #define HEADER_LEN 16u
 #define DISCARD_LEN 16u
+#define REMIND_NS 1000000000ull
 
 /* A disk that is open. Another number is the caller's mistake, and no input. */
 static struct vioblk *get(unsigned n)
@@ -200,6 +202,26 @@ void blk_kick(unsigned n)
 }
 
 /*
+ * A host that suspends a disk for a moment, to resize it say, may lose sight of what was added meanwhile and never ask for
+ * a doorbell again (QEMU before 9.0, whenever block_resize meets requests in flight). So a disk that has
+ * work and has given nothing back for a second is rung once more.
+ */
+static void remind(struct vioblk *x)
+{
+	uint64_t now = plat_now();
+
+	if (!x->remind || x->seen != x->queue.seen) {
+		x->seen = x->queue.seen;
+		x->remind = now + REMIND_NS;
+	} else if (now >= x->remind) {
+		x->remind = now + REMIND_NS;
+		virtio_remind(x->dev, &x->queue);
+		x->stats.kicks++;
+	}
+	intr_nap(x->remind);
+}
+
+/*
  * With nothing in flight there is nothing to be woken for, and not even the acknowledgement of an
  * old interrupt is worth its exit: the line may stay up until there is.
  */
@@ -209,8 +231,11 @@ bool blk_arm(unsigned n)
 
 	if (x->info.broken || x->queue.broken)
 		return x->queue.inflight;
-	if (!x->queue.inflight)
+	if (!x->queue.inflight) {
+		x->remind = 0;
 		return false;
+	}
+	remind(x);
 	virtio_ack(x->dev);
 	return virtq_arm(&x->queue, 0);
 }

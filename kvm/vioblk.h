@@ -47,6 +47,8 @@ struct vioblk {
 	uint32_t seg_bytes; /* the most that one piece of data may have */
 	unsigned segs;      /* the most pieces */
 	uint64_t look;      /* when to read the size again */
+	uint64_t remind;    /* when to ring again for what it has not done; 0: nothing is in flight */
+	uint16_t seen;      /* how far it was when that was set */
 };
 
 extern struct vioblk vioblk[VIOBLK_MAX];

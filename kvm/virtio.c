@@ -292,15 +292,26 @@ uint64_t virtio_field(struct virtio *d, unsigned offset, unsigned width)
 }
 
 /* A word for MMIO and for PCI a half one: the widths that hosts listen for. */
-bool virtio_kick(struct virtio *d, struct virtq *q)
+static void ring(struct virtio *d, struct virtq *q)
 {
-	if (!virtq_publish(q))
-		return false;
 	if (d->bus == VIRTIO_PCI)
 		mmio_write16(q->doorbell, q->index);
 	else
 		mmio_write32(q->doorbell, q->index);
+}
+
+bool virtio_kick(struct virtio *d, struct virtq *q)
+{
+	if (!virtq_publish(q))
+		return false;
+	ring(d, q);
 	return true;
+}
+
+void virtio_remind(struct virtio *d, struct virtq *q)
+{
+	if (virtq_remindable(q))
+		ring(d, q);
 }
 
 /*

@@ -102,6 +102,12 @@ uint64_t virtio_field(struct virtio *d, unsigned offset, unsigned width);
 bool virtio_kick(struct virtio *d, struct virtq *q);
 
 /*
+ * Rings for what was added long ago, although the device did not ask: §2.7.10 leaves that to the
+ * driver, but not where the device's flag forbids it.
+ */
+void virtio_remind(struct virtio *d, struct virtq *q);
+
+/*
  * Before virtq_arm(): lowers the interrupt line where there is one, and sees to those who cannot
  * interrupt.
  */

@@ -230,6 +230,11 @@ bool virtq_publish(struct virtq *q)
 	return (uint16_t)(q->added - event - 1) < (uint16_t)(q->added - old);
 }
 
+bool virtq_remindable(const struct virtq *q)
+{
+	return !q->broken && (q->flags & VIRTQ_EVENT_IDX || !(LOAD(q->used->flags) & USED_NO_NOTIFY));
+}
+
 void virtq_break(struct virtq *q, const char *what, unsigned value, unsigned limit)
 {
 	if (!q->broken)

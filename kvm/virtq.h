@@ -116,6 +116,9 @@ int virtq_add(struct virtq *q, const struct virtq_seg *v, unsigned out, unsigned
 /* Shows the device what was added. Returns whether it wants the doorbell. */
 bool virtq_publish(struct virtq *q);
 
+/* May the doorbell be rung although the device did not ask for it? */
+bool virtq_remindable(const struct virtq *q);
+
 /* How many chains came back. 0 for a broken queue, and an index that cannot be breaks it. */
 unsigned virtq_pending(struct virtq *q);
 

@@ -43,6 +43,7 @@ enum vmm_lie {
 	LIE_RX_HDR_LEN,
 	/* disks */
 	LIE_BLK_STATUS, LIE_BLK_SILENT,
+	LIE_DEAF, /* to one doorbell */
 	/* any device */
 	LIE_GIVES_UP,
 };

@@ -353,6 +353,21 @@ static void run_gives_up(void)
 	must(blk_arm(0) && blk_reap(0, &v, 1) == 1 && v == &r && r.status == -ERR_IO && !blk_arm(0));
 }
 
+/* The host forgets its queue: a second later it is rung again, and not before. */
+static void run_deaf(void)
+{
+	uint64_t from;
+
+	boot();
+	for (unsigned i = 0; i < 3; i++) {
+		must(!request(BLK_READ, 0, 1, data));
+		dev->queue[0].awake = false;
+		vmm.lie = LIE_DEAF;
+		from = plat_now();
+		must(!request(BLK_READ, 0, 1, data) && plat_now() - from >= 1000000000 && plat_now() - from < 1100000000);
+	}
+}
+
 /* ---- coming up ---- */
 
 static void run_no_memory(void)
@@ -462,6 +477,7 @@ int main(void)
 	try_lies();
 	ok(everywhere(run_status, ALL), "a status that is none, or that was never written");
 	ok(everywhere(run_gives_up, ALL), "a device that gives up with a request in its hands");
+	ok(everywhere(run_deaf, ALL) && everywhere(run_deaf, 0), "a device that missed a doorbell is rung again");
 	ok(everywhere(run_no_memory, ALL), "the n-th allocation fails, for every n, and nothing is lost");
 	ok(everywhere(run_odd_config, ALL), "a sector size that cannot be");
 	ok(everywhere(run_too_small, ALL), "limits below the door's promise are refused");
