@@ -10,6 +10,14 @@
 	.section .text.start, "ax", @progbits
 	.globl start
 start:
+	mov %rdi, %rdx
+	mov $bss_start, %edi /* a loader may leave a segment without contents as it was before a reset (QEMU does) */
+	mov $image_end, %ecx
+	sub %edi, %ecx
+	shr $3, %ecx
+	xor %eax, %eax
+	rep stosq
+	mov %rdx, %rdi
 	xor %ebp, %ebp
 	call x86_start
 	ud2
