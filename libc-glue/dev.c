@@ -88,17 +88,24 @@ static void device_close(struct fd_file *f)
 	free(f);
 }
 
+/* Can be sought in, to no effect, as everywhere. */
+static off_t device_size(struct fd_file *f)
+{
+	(void)f;
+	return 0;
+}
+
 static const struct fd_ops null_ops = {
-	.read = read_nothing, .write = write_nowhere, .stat = device_stat, .close = device_close
+	.read = read_nothing, .write = write_nowhere, .size = device_size, .stat = device_stat, .close = device_close
 };
 static const struct fd_ops zero_ops = {
-	.read = read_zeros, .write = write_nowhere, .stat = device_stat, .close = device_close
+	.read = read_zeros, .write = write_nowhere, .size = device_size, .stat = device_stat, .close = device_close
 };
 static const struct fd_ops full_ops = {
-	.read = read_zeros, .write = write_full, .stat = device_stat, .close = device_close
+	.read = read_zeros, .write = write_full, .size = device_size, .stat = device_stat, .close = device_close
 };
 static const struct fd_ops random_ops = {
-	.read = read_random, .write = write_nowhere, .stat = device_stat, .close = device_close
+	.read = read_random, .write = write_nowhere, .size = device_size, .stat = device_stat, .close = device_close
 };
 
 /* n->data is the table of what the device can do. */

@@ -198,6 +198,8 @@ static int add(struct epoll *ep, int fd, struct fd_file *f, const struct epoll_e
 /* A one-shot entry is armed again by this, even if nothing else changes (epoll_ctl(2)). */
 static int modify(struct epoll *ep, struct item *item, const struct epoll_event *event)
 {
+	if ((event->events | item->event.events) & EPOLLEXCLUSIVE) /* Linux: only when it is added */
+		return -EINVAL;
 	item->event = *event;
 	item->off = false;
 	item->watch.events = told_events(event->events);

@@ -132,7 +132,7 @@ static int add_kind(const struct kind *kind, const struct addrinfo *hints, const
 	int port = service ? netdb_port(service, kind->protocol, hints->ai_flags & AI_NUMERICSERV) : 0;
 
 	if (port < 0)
-		return EAI_SERVICE;
+		return hints->ai_flags & AI_NUMERICSERV && service[strspn(service, "0123456789")] ? EAI_NONAME : EAI_SERVICE;
 	for (int i = 0; i < n; i++) {
 		struct addrinfo *ai = new_result(&v[i], kind, port, i == 0 ? name : NULL);
 
@@ -219,13 +219,21 @@ static int take_address(const struct sockaddr *addr, socklen_t len, struct netdb
 	return EAI_FAMILY;
 }
 
+/* A link's number stands behind the address, and getaddrinfo() reads it again (RFC 4007 11.2). */
 static int put_host(const struct netdb_addr *a, char *host, size_t size, int flags)
 {
+	size_t len;
+
 	if (!(flags & NI_NUMERICHOST) && netdb_name_of(a, host, size))
 		return 0;
 	if (flags & NI_NAMEREQD)
 		return EAI_NONAME;
-	return inet_format(a->family, &a->v6, host, size) == 0 ? 0 : EAI_OVERFLOW;
+	if (inet_format(a->family, &a->v6, host, size))
+		return EAI_OVERFLOW;
+	len = strlen(host);
+	if (a->family == AF_INET6 && a->scope)
+		len += (size_t)fmt_format(host + len, size - len, "%%%u", a->scope);
+	return len < size ? 0 : EAI_OVERFLOW;
 }
 
 static int put_service(int port, char *serv, size_t size, int flags)

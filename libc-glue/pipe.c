@@ -59,6 +59,7 @@ static ssize_t pipe_read(struct fd_file *f, const struct iovec *v, int nv, off_t
 {
 	struct pipe *p = pipe_of(f, 0);
 	ssize_t sum = 0;
+	bool full;
 	int i, rc;
 
 	(void)at;
@@ -73,6 +74,7 @@ static ssize_t pipe_read(struct fd_file *f, const struct iovec *v, int nv, off_t
 		if (rc && filled(p) == 0)
 			return rc;
 	}
+	full = CAPACITY - filled(p) < PIPE_BUF;
 	for (i = 0; i < nv && filled(p); i++) {
 		size_t n = v[i].iov_len < filled(p) ? v[i].iov_len : filled(p);
 
@@ -81,7 +83,8 @@ static ssize_t pipe_read(struct fd_file *f, const struct iovec *v, int nv, off_t
 		sum += (ssize_t)n;
 	}
 	waitq_wake(&p->writers, UINT32_MAX);
-	fd_notify(&p->ends[1], POLLOUT);
+	if (full) /* by edge it is told only then */
+		fd_notify(&p->ends[1], POLLOUT);
 	return sum;
 }
 
@@ -125,10 +128,16 @@ static ssize_t write_piece(struct pipe *p, const struct fd_file *f, const struct
 static ssize_t pipe_write(struct fd_file *f, const struct iovec *v, int nv, off_t at)
 {
 	struct pipe *p = pipe_of(f, 1);
+	size_t total = 0;
 	ssize_t sum = 0, n;
 	int i;
 
 	(void)at;
+	for (i = 0; i < nv; i++)
+		total += v[i].iov_len;
+	n = total > 0 && total <= PIPE_BUF ? wait_for_room(p, f, total) : 0; /* in one piece, however it is cut */
+	if (n < 0)
+		return n;
 	for (i = 0; i < nv; i++) {
 		n = write_piece(p, f, &v[i]);
 		if (n < 0)

@@ -11,7 +11,8 @@
  * returns.
  *
  *   sock.c         making, naming, passing on by type
- *   sock_tcp.c     connections: the callbacks, connect, listen, accept, close
+ *   sock_tcp.c     connections: the callbacks, listen, accept, close
+ *   sock_connect.c connect           sock_route.c  waiting for an address     sock_icmp.c  who cannot be reached
  *   sock_stream.c  the data of connections
  *   sock_dgram.c   UDP and raw
  *   sock_opt.c     options            sock_addr.c  addresses         sock_posix.c  the POSIX names
@@ -295,10 +296,11 @@ static int accept_one(struct sock *s, struct sockaddr *addr, socklen_t *len, int
 
 	if (s->type != SOCK_STREAM)
 		return -EOPNOTSUPP;
-	if (s->state != SOCK_LISTENING)
-		return -EINVAL;
-	while ((conn = sock_tcp_accept(s)) == NULL && rc == 0)
+	while ((conn = sock_tcp_accept(s)) == NULL && rc == 0) {
+		if (s->state != SOCK_LISTENING) /* or not any more: shutdown() */
+			return -EINVAL;
 		rc = s->file.flags & O_NONBLOCK ? -EAGAIN : sock_wait(&s->readers, deadline);
+	}
 	if (!conn)
 		return rc;
 	if (flags & SOCK_NONBLOCK)
@@ -345,7 +347,7 @@ static int connect_to(struct sock *s, const struct sockaddr *addr, socklen_t len
 		return rc;
 	replace_any(&ip);
 	if (s->type == SOCK_STREAM)
-		return sock_tcp_connect(s, &ip, port, !(s->file.flags & O_NONBLOCK));
+		return sock_connect_tcp(s, &ip, port, !(s->file.flags & O_NONBLOCK));
 	return sock_dgram_connect(s, &ip, port);
 }
 

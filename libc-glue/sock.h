@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 
 #include "libc-glue/glue.h"
+#include "lwip/err.h"
 #include "lwip/ip_addr.h"
 #include "lwip/pbuf.h"
 
@@ -56,6 +57,7 @@ struct sock {
 	uint8_t state;
 	bool v6only, nodelay, corked, pktinfo;
 	bool eof;                  /* the peer sends no more */
+	bool untold;               /* connect() has left before it knew how it ends: the next one says that */
 	bool shut_read, shut_write;
 	bool unwritable;           /* the last look or write found no room: the program wants to hear when there is */
 	bool starved;              /* no memory for a write although it has nothing queued: on the list of sock_stream.c */
@@ -126,6 +128,15 @@ uint64_t sock_deadline(uint64_t timeout);
 /* lwIP's err_t as a negative errno. */
 int sock_errno(signed char err);
 
+/* The socket's own error, negative: told once. */
+static inline int sock_take_error(struct sock *s)
+{
+	int error = s->error;
+
+	s->error = 0;
+	return -error;
+}
+
 /* ---- sock_addr.c ---- */
 
 /* Reads an address for a socket of domain. Returns 0, -EINVAL, -EAFNOSUPPORT. */
@@ -149,11 +160,7 @@ int sock_tcp_bind(struct sock *s, const ip_addr_t *ip, uint16_t port);
 int sock_tcp_listen(struct sock *s, int backlog);
 struct sock *sock_tcp_accept(struct sock *s); /* NULL: none is waiting */
 
-/* Blocks for an address and for the handshake if block says so; else -EINPROGRESS. */
-int sock_tcp_connect(struct sock *s, const ip_addr_t *ip, uint16_t port, bool block);
-void sock_tcp_route(struct sock *s); /* goes on with that: from sock_route.c */
-
-/* Sends the FIN, or throws away what was received. -ENOTCONN. Does not block. */
+/* Sends the FIN; nobody waits for data any more. A listener ends. -ENOTCONN. Does not block. */
 int sock_tcp_shutdown(struct sock *s, bool rd, bool wr);
 
 /* For the last close(): never blocks; what is queued is sent by lwIP alone. */
@@ -164,7 +171,15 @@ unsigned sock_tcp_ready(struct sock *s);
 
 /* After s->rcvbuf has grown: opens the window of a connection by as much. */
 void sock_tcp_set_rcvbuf(struct sock *s);
+struct sock *sock_tcp_of(const struct tcp_pcb *pcb); /* whose it is; NULL: nobody's */
+err_t sock_tcp_connected(void *arg, struct tcp_pcb *pcb, err_t err); /* for tcp_connect() */
 void sock_tcp_forget(struct sock *s); /* lets go of the PCB, which lives on by itself */
+
+/* ---- sock_connect.c: their beginning ---- */
+
+/* Blocks for an address and for the handshake if block says so; else -EINPROGRESS. */
+int sock_connect_tcp(struct sock *s, const ip_addr_t *ip, uint16_t port, bool block);
+void sock_connect_route(struct sock *s); /* goes on with that: from sock_route.c */
 
 /* ---- sock_stream.c: their data ---- */
 
@@ -211,11 +226,15 @@ ssize_t sock_dgram_recv(struct sock *s, struct msghdr *msg, int flags);
 
 /*
  * Whether a packet for ip can be sent: 0, -ENETUNREACH, or -EAGAIN as long as an address may come. Then
- * sock_tcp_route() or sock_dgram_route() is called when that has changed, once. Does not block.
+ * sock_connect_route() or sock_dgram_route() is called when that has changed, once. Does not block.
  */
 int sock_route(struct sock *s, const ip_addr_t *ip);
 bool sock_route_waits(const struct sock *s); /* of datagrams: that call has not come yet */
-void sock_route_changed(void);               /* for stack.c: an interface has another address */
+
+/* ---- For sock_icmp.c: another host says that it cannot be reached ---- */
+
+void sock_connect_unreachable(struct tcp_pcb *pcb, int error); /* ends an attempt to connect */
+void sock_dgram_unreachable(struct udp_pcb *pcb, int error); /* the next call says so */
 
 /* ---- sock_opt.c ---- */
 

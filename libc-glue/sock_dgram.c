@@ -146,9 +146,13 @@ ssize_t sock_dgram_recv(struct sock *s, struct msghdr *msg, int flags)
 	bool block = !(s->file.flags & O_NONBLOCK) && !(flags & MSG_DONTWAIT);
 	uint64_t deadline = sock_deadline(s->recv_timeout);
 
+	if (s->error)
+		return sock_take_error(s);
 	while (list_empty(&s->dgrams)) {
 		int rc = s->shut_read ? 0 : block ? sock_wait(&s->readers, deadline) : -EAGAIN;
 
+		if (rc == 0 && s->error)
+			rc = sock_take_error(s);
 		if (rc || s->shut_read)
 			return rc;
 	}
@@ -195,6 +199,14 @@ static int transmit(struct sock *s, struct pbuf *p, const ip_addr_t *ip, uint16_
 	return rc ? rc : sock_errno(udp_sendto(s->udp, p, ip, port));
 }
 
+/* An IPv6 socket takes IPv4 addresses as they are, as on Linux. */
+static int domain_of(const struct sock *s, const struct msghdr *msg)
+{
+	const struct sockaddr *to = msg->msg_name;
+
+	return msg->msg_namelen >= sizeof to->sa_family && to->sa_family == AF_INET ? AF_INET : s->domain;
+}
+
 /* Where a message goes. */
 static int target(const struct sock *s, const struct msghdr *msg, ip_addr_t *ip, uint16_t *port)
 {
@@ -205,9 +217,11 @@ static int target(const struct sock *s, const struct msghdr *msg, ip_addr_t *ip,
 		*port = s->remote_port;
 		return s->state == SOCK_CONNECTED ? 0 : -EDESTADDRREQ;
 	}
-	rc = sock_addr_in(s->domain, msg->msg_name, msg->msg_namelen, ip, port);
+	rc = sock_addr_in(domain_of(s, msg), msg->msg_name, msg->msg_namelen, ip, port);
 	if (rc == 0 && IP_IS_V4(ip) && s->v6only)
 		rc = -ENETUNREACH;
+	if (rc == 0 && *port == 0 && s->type == SOCK_DGRAM)
+		rc = -EINVAL;
 	return rc;
 }
 
@@ -231,6 +245,8 @@ ssize_t sock_dgram_send(struct sock *s, const struct msghdr *msg, int flags)
 
 	if (rc == 0 && s->shut_write)
 		rc = -EPIPE;
+	if (rc == 0)
+		rc = sock_take_error(s);
 	if (rc == 0)
 		rc = find_route(s, &ip, flags);
 	if (rc == 0)
@@ -319,6 +335,17 @@ int sock_dgram_connect(struct sock *s, const ip_addr_t *ip, uint16_t port)
 	s->remote_port = port;
 	find_local(s, ip);
 	return 0;
+}
+
+/* ICMP. Nobody but who is connected could know which of his datagrams is meant. */
+void sock_dgram_unreachable(struct udp_pcb *pcb, int error)
+{
+	struct sock *s = pcb->recv_arg;
+
+	if (pcb->recv != on_udp)
+		return;
+	s->error = error;
+	sock_wake(s, POLLERR);
 }
 
 void sock_dgram_route(struct sock *s)

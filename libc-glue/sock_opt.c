@@ -42,19 +42,11 @@ static int get_flag(const struct sock *s, u8_t flag)
 	return pcb_of(s) && ip_get_option(pcb_of(s), flag);
 }
 
-static int take_error(struct sock *s)
-{
-	int error = s->error;
-
-	s->error = 0;
-	return error;
-}
-
 static int get_socket(struct sock *s, int name, int *value)
 {
 	switch (name) {
 	case SO_ERROR:
-		*value = take_error(s);
+		*value = -sock_take_error(s);
 		return 0;
 	case SO_TYPE:
 		*value = s->type;

@@ -28,7 +28,7 @@ static void look(struct timer *t)
 		struct sock *s = container_of(node, struct sock, in_wanting);
 
 		if (s->type == SOCK_STREAM)
-			sock_tcp_route(s);
+			sock_connect_route(s);
 		else
 			sock_dgram_route(s);
 	}

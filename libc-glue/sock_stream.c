@@ -173,15 +173,11 @@ void sock_stream_drop(struct sock *s)
 	give_window(s, consume(s, NULL, SIZE_MAX));
 }
 
-/* Why there is nothing to read: 0 for the end, -EAGAIN for not yet. */
+/* Why there is nothing to read: 0 for the end, -EAGAIN for not yet. EPIPE is for who writes. */
 static int why_nothing(struct sock *s)
 {
-	int error = s->error;
-
-	if (error) {
-		s->error = 0;
-		return -error;
-	}
+	if (s->error && s->error != EPIPE)
+		return sock_take_error(s);
 	if (s->eof || s->shut_read)
 		return 0;
 	return s->state == SOCK_CONNECTED || s->state == SOCK_CONNECTING ? -EAGAIN : -ENOTCONN;
@@ -379,12 +375,8 @@ void sock_stream_uncork(struct sock *s)
  */
 static int why_not(struct sock *s)
 {
-	int error = s->error;
-
-	if (error) {
-		s->error = 0;
-		return -error;
-	}
+	if (s->error)
+		return sock_take_error(s);
 	if (s->shut_write || s->state == SOCK_OVER)
 		return -EPIPE;
 	return s->state == SOCK_CONNECTED || s->state == SOCK_CONNECTING ? 0 : -ENOTCONN;

@@ -2,7 +2,8 @@
 #include <fcntl.h>
 
 /*
- * Connections: lwIP's callbacks, and the calls that begin and end one. Read sock.c first.
+ * Connections: lwIP's callbacks, and the calls that accept and end one. Read sock.c first; who connects
+ * is in sock_connect.c.
  *
  * The PCB is lwIP's and dies when lwIP thinks so; then on_err() is called, and s->tcp becomes NULL.
  * A socket that is closed before that lets go of the PCB (sock_tcp_forget), which finishes by
@@ -85,20 +86,13 @@ void sock_tcp_forget(struct sock *s)
 	s->state = SOCK_OVER;
 }
 
-/*
- * p NULL: the peer's FIN (RFC 9293 3.6). After SHUT_RD data is acknowledged and dropped, as Linux
- * does it.
- */
+/* p NULL: the peer's FIN (RFC 9293 3.6). */
 static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
 {
 	struct sock *s = arg;
 
 	(void)err;
-	if (p && s->shut_read) {
-		tcp_recved(pcb, p->tot_len);
-		pbuf_free(p);
-		return ERR_OK;
-	}
+	(void)pcb;
 	if (p) {
 		sock_stream_add(s, p);
 		sock_wake(s, POLLIN);
@@ -128,14 +122,17 @@ static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t len)
 	return ERR_OK;
 }
 
-/* What an error means depends on how far the connection was. */
+/*
+ * What an error means depends on how far the connection was. A reset by a peer that has already said that
+ * it sends no more is about what we sent (Linux's tcp_reset()); ERR_ABRT is ours, see sock_tcp_shutdown().
+ */
 static int meaning(const struct sock *s, err_t err)
 {
-	if (err == ERR_CLSD)
+	if (err == ERR_CLSD || (err == ERR_ABRT && s->shut_read && s->shut_write))
 		return 0;
 	if (s->state == SOCK_CONNECTING)
 		return err == ERR_RST ? ECONNREFUSED : ETIMEDOUT;
-	return err == ERR_RST ? ECONNRESET : ETIMEDOUT;
+	return err != ERR_RST ? ETIMEDOUT : s->eof ? EPIPE : ECONNRESET;
 }
 
 /* The PCB is gone already. */
@@ -153,7 +150,7 @@ static void on_err(void *arg, err_t err)
 }
 
 /* lwIP calls this for a success alone; failures come to on_err(). */
-static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t err)
+err_t sock_tcp_connected(void *arg, struct tcp_pcb *pcb, err_t err)
 {
 	struct sock *s = arg;
 
@@ -162,6 +159,11 @@ static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t err)
 	hold_window(s, pcb);
 	sock_wake(s, POLLOUT);
 	return ERR_OK;
+}
+
+struct sock *sock_tcp_of(const struct tcp_pcb *pcb)
+{
+	return pcb->errf == on_err ? pcb->callback_arg : NULL;
 }
 
 static void set_callbacks(struct sock *s)
@@ -282,127 +284,7 @@ struct sock *sock_tcp_accept(struct sock *l)
 	return s;
 }
 
-/* ---- Connecting ---- */
-
-/*
- * The ends must be known before tcp_connect(): it looks for a connection with the same ones, and
- * finds only what is mounted.
- */
-static int send_syn(struct sock *s)
-{
-	struct tcp_pcb *pcb = s->tcp;
-
-	ip_addr_copy(pcb->remote_ip, s->remote);
-	pcb->remote_port = s->remote_port;
-	if (pcb->local_port)
-		conns_mount(pcb);
-	else if (!conns_choose_port(pcb))
-		return -EADDRNOTAVAIL;
-	return sock_errno(tcp_connect(pcb, &s->remote, s->remote_port, on_connected));
-}
-
-/* Without an address yet the connection is under way all the same, and sock_tcp_route() goes on. */
-static int start_connect(struct sock *s)
-{
-	int rc = sock_route(s, &s->remote);
-
-	if (rc == 0)
-		rc = send_syn(s);
-	return rc == -EAGAIN ? 0 : rc;
-}
-
-/* Nobody has been told about the PCB yet: it just goes. */
-void sock_tcp_route(struct sock *s)
-{
-	struct tcp_pcb *pcb = s->tcp;
-	int rc = start_connect(s);
-
-	if (rc == 0)
-		return;
-	sock_tcp_forget(s);
-	conns_gather();
-	tcp_close(pcb);
-	s->error = -rc;
-	s->eof = true;
-	sock_wake(s, POLLIN | POLLOUT | POLLRDHUP | POLLHUP | POLLERR);
-}
-
-/* A connection that failed left the socket without a PCB: it may try again. */
-static int check_idle(struct sock *s)
-{
-	if (s->state == SOCK_LISTENING || s->state == SOCK_CONNECTED)
-		return -EISCONN;
-	if (s->state == SOCK_CONNECTING)
-		return -EALREADY;
-	if (s->tcp)
-		return 0;
-	s->error = 0;
-	return sock_tcp_new(s);
-}
-
-/* Told once: SO_ERROR and the next call say 0 then. */
-static int take_error(struct sock *s)
-{
-	int error = s->error;
-
-	s->error = 0;
-	return -error;
-}
-
-/*
- * A blocking call may end early by a signal or SO_SNDTIMEO; the handshake goes on, and a second
- * call says EALREADY (POSIX connect()).
- */
-int sock_tcp_connect(struct sock *s, const ip_addr_t *ip, uint16_t port, bool block)
-{
-	uint64_t deadline = sock_deadline(s->send_timeout);
-	int rc = check_idle(s);
-
-	if (rc)
-		return rc;
-	if (IP_IS_V6(ip) ? s->domain == AF_INET : s->v6only)
-		return -ENETUNREACH;
-	if (port == 0)
-		return -ECONNREFUSED;
-	ip_addr_copy(s->remote, *ip);
-	s->remote_port = port;
-	s->state = SOCK_CONNECTING;
-	rc = start_connect(s);
-	if (rc)
-		s->state = SOCK_IDLE;
-	if (rc == 0 && !block)
-		return -EINPROGRESS;
-	while (rc == 0 && s->state == SOCK_CONNECTING)
-		rc = sock_wait(&s->writers, deadline);
-	if (rc)
-		return rc == -EAGAIN ? -EINPROGRESS : rc;
-	return take_error(s);
-}
-
 /* ---- Ending ---- */
-
-int sock_tcp_shutdown(struct sock *s, bool rd, bool wr)
-{
-	if (s->state == SOCK_LISTENING || s->state == SOCK_IDLE || s->state == SOCK_CONNECTING)
-		return -ENOTCONN;
-	if (rd && !s->shut_read) {
-		s->shut_read = true;
-		sock_stream_drop(s);
-	}
-	if (wr && !s->shut_write) {
-		s->shut_write = true;
-		if (s->tcp) {
-			conns_mount(s->tcp);
-			tcp_shutdown(s->tcp, 0, 1);
-			conns_touch(s->tcp);
-			segs_output(s->tcp);
-			if (s->eof)
-				sock_tcp_forget(s);
-		}
-	}
-	sock_wake(s, POLLIN | POLLOUT | (s->shut_read ? POLLRDHUP : 0) | (s->shut_read && s->shut_write ? POLLHUP : 0));
-	return 0;
-}
 
 /* The PCB may be freed by this, or go on by itself. */
 static void end_connection(struct sock *s)
@@ -433,6 +315,66 @@ static void end_listening(struct sock *l)
 	tcp_arg(l->tcp, NULL);
 	tcp_close(l->tcp);
 	l->tcp = NULL;
+}
+
+/*
+ * SHUT_RD of a listener is how programs end a thread that is blocked in accept(): as on Linux it has its
+ * port still and may listen again.
+ */
+static int stop_listening(struct sock *s)
+{
+	u8_t options = s->tcp->so_options, netif = s->tcp->netif_idx;
+	u16_t port = s->tcp->local_port;
+	ip_addr_t ip;
+
+	ip_addr_copy(ip, s->tcp->local_ip);
+	end_listening(s);
+	s->state = SOCK_OVER;
+	if (sock_tcp_new(s) == 0) {
+		s->tcp->so_options = SOF_REUSEADDR; /* what was accepted has the port too */
+		tcp_bind(s->tcp, &ip, port);
+		s->tcp->so_options = options;
+		s->tcp->netif_idx = netif;
+	}
+	sock_wake(s, POLLIN | POLLOUT | POLLHUP);
+	return 0;
+}
+
+/*
+ * What has come, and what comes after SHUT_RD, can still be read, as on Linux: recv() only does not wait
+ * for it. With both ways shut nobody is interested any more, and lwIP answers data with a reset (RFC
+ * 9293 3.10.7.4, "if the user has closed").
+ */
+static void shut_down(struct sock *s, bool wr)
+{
+	struct tcp_pcb *pcb = s->tcp;
+
+	if (pcb && wr) {
+		conns_mount(pcb);
+		tcp_shutdown(pcb, 0, 1);
+		conns_touch(pcb);
+		segs_output(pcb);
+		if (s->eof)
+			sock_tcp_forget(s);
+	}
+	if (s->tcp && s->shut_read && s->shut_write)
+		tcp_set_flags(s->tcp, TF_RXCLOSED);
+}
+
+int sock_tcp_shutdown(struct sock *s, bool rd, bool wr)
+{
+	int rc = s->state == SOCK_OVER ? -ENOTCONN : 0;
+
+	if (s->state == SOCK_LISTENING)
+		return rd ? stop_listening(s) : 0;
+	if (s->state == SOCK_IDLE || s->state == SOCK_CONNECTING)
+		return -ENOTCONN;
+	wr = wr && !s->shut_write;
+	s->shut_read |= rd;
+	s->shut_write |= wr;
+	shut_down(s, wr);
+	sock_wake(s, POLLIN | POLLOUT | (s->shut_read ? POLLRDHUP : 0) | (s->shut_read && s->shut_write ? POLLHUP : 0));
+	return rc;
 }
 
 void sock_tcp_close(struct sock *s)

@@ -164,6 +164,18 @@ void conns_mount(const struct tcp_pcb *pcb)
 	mount(find(&pcb->remote_ip, pcb->remote_port, pcb->local_port));
 }
 
+struct tcp_pcb *conns_lookup(const ip_addr_t *local, uint16_t local_port, const ip_addr_t *remote, uint16_t remote_port)
+{
+	struct tcp_pcb *pcb;
+
+	mount(find(remote, remote_port, local_port));
+	for (pcb = tcp_active_pcbs; pcb; pcb = pcb->next)
+		if (pcb->remote_port == remote_port && pcb->local_port == local_port && ip_addr_cmp(&pcb->remote_ip, remote) &&
+		    ip_addr_cmp(&pcb->local_ip, local))
+			break;
+	return pcb;
+}
+
 void conns_gather(void)
 {
 	unmount();

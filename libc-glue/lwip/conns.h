@@ -23,6 +23,9 @@ bool conns_init(void);
 void conns_mount(const struct tcp_pcb *pcb);
 void conns_gather(void);
 
+/* The connection with these ends that is not in TIME-WAIT, or NULL; mounted. Not from a callback. */
+struct tcp_pcb *conns_lookup(const ip_addr_t *local, uint16_t local_port, const ip_addr_t *remote, uint16_t remote_port);
+
 /*
  * Says that pcb, or a PCB of the bucket that is mounted, may owe an ACK or a FIN which waits for
  * the fast timer: after every call that may have left one because there was no memory.

@@ -6,11 +6,11 @@
  * Where lwIP calls us back, besides its callbacks: it includes this in its sources, after its own
  * headers (LWIP_HOOK_FILENAME).
  *
- * Three things go through names that we put before lwIP's own, because it offers no hook for them:
+ * Four things go through names that we put before lwIP's own, because it offers no hook for them:
  * every TCP segment passes conns_input(), which makes its connection findable without a walk over
  * all of them (conns.c), a packet above the MTU passes segs_frag4/6(), which lets through what
- * the device will cut (segs.c), and what DHCP sends to everybody passes netconf_dhcp_send(). lwIP
- * itself is not changed.
+ * the device will cut (segs.c), and what DHCP sends to everybody passes netconf_dhcp_send(), and ICMP is
+ * looked at by sock_icmp4/6(). lwIP itself is not changed.
  */
 
 #include "lwip/ip_addr.h"
@@ -41,6 +41,10 @@ u32_t *segs_header(const struct pbuf *p, struct tcp_hdr *hdr, const struct tcp_p
 err_t segs_frag4(struct pbuf *p, struct netif *netif, const ip4_addr_t *dest);
 err_t segs_frag6(struct pbuf *p, struct netif *netif, const ip6_addr_t *dest);
 
+/* sock_icmp.c: ICMP as it comes in, beginning with its header, before lwIP sees it. */
+void sock_icmp4(struct pbuf *p, const struct netif *in);
+void sock_icmp6(struct pbuf *p, const struct netif *in);
+
 /* sock_dgram.c: how many raw sockets there are. Without any, no packet need be shown to them. */
 extern unsigned sock_dgram_raws;
 
@@ -52,6 +56,8 @@ extern unsigned sock_dgram_raws;
 #define tcp_input(p, in) conns_input(p, in)
 #define ip4_frag(p, netif, dest) segs_frag4(p, netif, dest)
 #define ip6_frag(p, netif, dest) segs_frag6(p, netif, dest)
+#define icmp_input(p, in) (sock_icmp4(p, in), icmp_input(p, in))
+#define icmp6_input(p, in) (sock_icmp6(p, in), icmp6_input(p, in))
 #define raw_input(p, in) (sock_dgram_raws ? raw_input(p, in) : RAW_INPUT_NONE)
 #endif
 

@@ -16,7 +16,6 @@
 #include "libc-glue/lwip/arena.h"
 #include "libc-glue/lwip/conns.h"
 #include "libc-glue/lwip/netdev.h"
-#include "libc-glue/sock.h"
 #include "lwip/dhcp.h"
 #include "lwip/dns.h"
 #include "lwip/etharp.h"

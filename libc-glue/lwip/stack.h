@@ -25,8 +25,9 @@ uint32_t stack_ms(void);
 bool stack_wait_route(const ip_addr_t *dest);
 bool stack_has_route(const ip_addr_t *dest); /* now */
 
-/* An address of netif has changed: wakes who waits for one. */
+/* An address of netif has changed: wakes who waits for one, also in sock_route.c. */
 void stack_address_changed(void);
+void sock_route_changed(void);
 
 /* A name for people and programs: "lo", "nic0" ... Returns buf. */
 char *stack_ifname(const struct netif *netif, char *buf, size_t size);

@@ -94,25 +94,17 @@ static void blocking(void *arg)
 	fd_remove(fd);
 }
 
-int main(void)
+static int a, u, late = 1;
+static struct thread *blocked;
+
+/* As long as there is no address and one may come. */
+static void test_early(void)
 {
 	static const uint8_t data[300];
-	int a, b, u, late = 1;
-	struct pollfd p;
-	struct thread *t;
-	uint64_t start;
+	uint64_t start = plat_now();
+	int b = socket_to_peer(SOCK_STREAM);
 
-	server.mood = REFUSES;
-	fake.cmdline = "ip=dhcp ip6=off";
-	fake_boot();
-	for (unsigned i = 1; i < FAKE_NICS; i++)
-		fake_nic[i].absent = true;
-	netglue_start();
-	start = plat_now();
-
-	/* As long as there is no address and one may come. */
 	a = socket_to_peer(SOCK_STREAM);
-	b = socket_to_peer(SOCK_STREAM);
 	u = socket_to_peer(SOCK_DGRAM);
 	is(connect_to(a, "10.0.0.9", 80), -EINPROGRESS, "connect() without an address is under way");
 	is(connect_to(b, "10.0.0.9", 80), -EINPROGRESS, "another");
@@ -123,27 +115,36 @@ int main(void)
 	is(ready(a), 0, "poll() says not yet");
 	is(ready(u), 0, "nor for datagrams");
 	is(fd_remove(b), 0, "one is closed meanwhile");
-	t = thread_create("late", blocking, &late, 32768);
+	blocked = thread_create("late", blocking, &late, 32768);
 	wait_ms(5000);
 	ok(server.discovers >= 2 && server.discovers <= 4, "refused at once, and again: %u searches in 5 s", server.discovers);
 	is(server.requests, server.discovers, "each to its end");
 	is(server.syns, 0, "no connection without an address");
+}
+
+static void test_late_address(void)
+{
+	static const uint8_t data[300];
+	struct pollfd p = { .fd = a, .events = POLLOUT };
+
 	server.mood = GRANTS;
-	p = (struct pollfd){ .fd = a, .events = POLLOUT };
 	is(poll_wait(&p, 1, plat_now() + 20 * SECOND), 1, "poll() waits for the address");
 	is(p.revents, POLLOUT, "and says that there is a connection");
 	is(get(a, SOL_SOCKET, SO_ERROR), 0, "without an error");
-	thread_join(t);
+	thread_join(blocked);
 	is(late, 0, "who blocked is connected as well");
 	is(server.syns, 2, "and who closed is not");
 	ok(ready(u) & POLLOUT, "datagrams can be sent");
 	is(netglue_send(u, data, sizeof data, 0), (long)sizeof data, "and are");
 	wait_ms(10);
 	is(server.datagrams, 1, "once");
-
-	/* The lease is lost: a server that refuses for long is asked ever more slowly. */
 	fd_remove(a);
 	fd_remove(u);
+}
+
+/* The lease is lost: a server that refuses for long is asked ever more slowly. */
+static void test_refusals(void)
+{
 	server.mood = REFUSES;
 	fake_nic[0].down = true;
 	wait_ms(3000);
@@ -153,10 +154,21 @@ int main(void)
 	ok(server.discovers >= 5 && server.discovers <= 8, "refused for two minutes: %u searches", server.discovers);
 	ok(server.nrests >= 4 && server.rests[server.nrests - 1] >= 25 && server.rests[server.nrests - 1] <= 40,
 		"with rests that grow to %u s", (unsigned)server.rests[server.nrests - 1]);
-
-	/* Long after boot there is nothing to wait for. */
 	a = socket_to_peer(SOCK_STREAM);
 	is(connect_to(a, "10.0.0.9", 80), -ENETUNREACH, "without an address long after boot: ENETUNREACH");
 	fd_remove(a);
+}
+
+int main(void)
+{
+	server.mood = REFUSES;
+	fake.cmdline = "ip=dhcp ip6=off";
+	fake_boot();
+	for (unsigned i = 1; i < FAKE_NICS; i++)
+		fake_nic[i].absent = true;
+	netglue_start();
+	test_early();
+	test_late_address();
+	test_refusals();
 	return tap_done();
 }

@@ -232,12 +232,91 @@ static void test_ends(void)
 	is(netglue_recv(p[1], buf, 10, 0), 0, "ends reading");
 	is(netglue_send(p[0], buf, 1000, 0), 1000, "the peer may go on sending");
 	wait_ms(300);
-	is(netglue_recv(p[1], buf, 10, 0), 0, "into nothing");
+	is(netglue_recv(p[1], buf, 2000, 0), 1000, "what comes can be had");
+	is(netglue_recv(p[1], buf, 10, 0), 0, "but is not waited for");
 	is(netglue_send(p[1], "x", 1, 0), 1, "and is answered");
 	is(netglue_recv(p[0], buf, 10, 0), 1, "by data");
 	is(sock_shutdown(p[1], 7), -EINVAL, "no such way to shut down");
+	is(sock_shutdown(p[1], SHUT_WR), 0, "the other way too");
+	is(netglue_send(p[0], "x", 1, 0), 1, "who still sends");
+	wait_ms(300);
+	is(netglue_send(p[0], "x", 1, 0), -EPIPE, "is told that nobody listens");
+	is(netglue_recv(p[1], buf, 10, 0), 0, "here it is over");
+	is(sock_shutdown(p[1], SHUT_RDWR), -ENOTCONN, "and nothing left to shut down");
 	fd_remove(p[0]);
 	fd_remove(p[1]);
+}
+
+/* A peer that closes and is written to: the answer to that is not a reset of what it sent. */
+static void test_broken_pipe(void)
+{
+	int p[2];
+
+	for (unsigned reads = 0; reads < 2; reads++) {
+		netglue_pair("127.0.0.1", p);
+		fd_remove(p[1]);
+		wait_ms(5);
+		is(netglue_send(p[0], "x", 1, 0), 1, "to a peer that has closed");
+		wait_ms(5);
+		is(ready(p[0]), POLLIN | POLLOUT | POLLERR | POLLHUP | POLLRDHUP, "its reset is an error");
+		if (reads)
+			is(netglue_recv(p[0], buf, 10, 0), 0, "a reader sees the end");
+		is(netglue_send(p[0], "x", 1, 0), -EPIPE, "a writer EPIPE");
+		is(netglue_recv(p[0], buf, 10, 0), 0, "a reader the end");
+		fd_remove(p[0]);
+	}
+}
+
+static int accepted;
+
+static void accept_blocked(void *arg)
+{
+	accepted = sock_accept(*(int *)arg, NULL, NULL, 0);
+}
+
+static void test_stopped_listener(void)
+{
+	int l = listener(5), c = tcp();
+	uint16_t port = port_of(l);
+	struct thread *t = thread_create("accept", accept_blocked, &l, 32768);
+
+	thread_yield();
+	is(sock_shutdown(l, SHUT_WR), 0, "SHUT_WR of a listener is nothing");
+	is(ready(l), 0, "it listens");
+	is(sock_shutdown(l, SHUT_RD), 0, "SHUT_RD of a listener");
+	thread_join(t);
+	is(accepted, -EINVAL, "ends a blocked accept()");
+	is(ready(l), POLLOUT | POLLHUP, "it is as new");
+	is(connect_to(c, "127.0.0.1", port), -ECONNREFUSED, "nobody is accepted");
+	is(sock_listen(l, 5), 0, "until it listens again");
+	is(port_of(l), port, "on its port");
+	is(connect_to(c, "127.0.0.1", port), 0, "then as before");
+	is(sock_shutdown(l, SHUT_RDWR), 0, "with a connection waiting");
+	wait_ms(5);
+	is(netglue_recv(c, buf, 1, 0), -ECONNRESET, "that one is reset");
+	fd_remove(l);
+	fd_remove(c);
+}
+
+/* The result of a connect() that did not wait, asked for by another. */
+static void test_second_connect(void)
+{
+	int l = listener(5), c = sock_socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	uint16_t port = port_of(l);
+
+	is(connect_to(c, "127.0.0.1", port), -EINPROGRESS, "under way");
+	wait_ms(5);
+	is(connect_to(c, "127.0.0.1", port), 0, "a second connect() says that it has come");
+	is(connect_to(c, "127.0.0.1", port), -EISCONN, "once");
+	fd_remove(c);
+	fd_remove(l);
+	c = sock_socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	is(connect_to(c, "127.0.0.1", port), -EINPROGRESS, "under way to nobody");
+	wait_ms(5);
+	is(connect_to(c, "127.0.0.1", port), -ECONNREFUSED, "a second connect() says so");
+	is(ready(c), POLLOUT | POLLHUP, "then the socket is as new");
+	is(netglue_recv(c, buf, 1, 0), -ENOTCONN, "and not connected");
+	fd_remove(c);
 }
 
 static void test_reset(void)
@@ -316,6 +395,9 @@ int main(void)
 	test_data();
 	test_waiting();
 	test_ends();
+	test_broken_pipe();
+	test_stopped_listener();
+	test_second_connect();
 	test_reset();
 	test_threads();
 	settle("nothing is left of connections");

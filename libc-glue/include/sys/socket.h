@@ -232,11 +232,12 @@ int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags);
 /*
  * A stream: blocks until the handshake is over, at most SO_SNDTIMEO: then EINPROGRESS, as on Linux,
  * and it goes on. With O_NONBLOCK EINPROGRESS at once; the socket is writable when it is decided,
- * and SO_ERROR tells how. "Any address" is the loopback's. A socket whose attempt failed may try
- * again.
+ * and SO_ERROR or, once, another connect() tells how. "Any address" is the loopback's. A socket whose
+ * attempt failed may try again. A router's or host's ICMP ends an attempt: EHOSTUNREACH, ENETUNREACH,
+ * ECONNREFUSED.
  *
  * Datagrams: sets where send() goes and whose answers are received; AF_UNSPEC undoes it. Does not
- * send anything.
+ * send anything. When nobody has the port there, the next call says ECONNREFUSED.
  *
  * In the first seconds after boot an interface may still be asking for its address: the attempt then
  * goes on when it has one, and fails with ENETUNREACH when there is none 10 s after boot. Datagrams are
@@ -248,10 +249,11 @@ int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags);
 int connect(int fd, const struct sockaddr *addr, socklen_t len);
 
 /*
- * SHUT_WR sends a FIN behind what is queued (RFC 9293 3.6). SHUT_RD throws away what came and what
- * will come; nothing is told to the peer. Of datagrams SHUT_RD ends waiting, and takes what comes all the
- * same, as Linux does. ENOTCONN (datagram sockets that are not connected: it has its effect), EINVAL.
- * Never blocks.
+ * SHUT_WR sends a FIN behind what is queued (RFC 9293 3.6). SHUT_RD: nobody waits for data any more; what
+ * has come, or comes, can still be read, as on Linux, and the peer is told nothing. After both, data that
+ * comes is answered with a reset. A listener ends at SHUT_RD: accept() says EINVAL, also to who is blocked
+ * in it; it keeps its port, and may listen again. ENOTCONN: also at the end of a connection, and for
+ * datagram sockets that are not connected, though there it has its effect. EINVAL. Never blocks.
  */
 int shutdown(int fd, int how);
 
@@ -308,7 +310,7 @@ int recvmmsg(int fd, struct mmsghdr *v, unsigned int n, int flags, struct timesp
  * timeout, after an error or a signal. MSG_MORE keeps the last segment back until more comes.
  * Datagrams do not wait for room.
  *
- * EPIPE, and SIGPIPE unless MSG_NOSIGNAL (here it is ignored by default); ENOTCONN, ECONNRESET,
+ * EPIPE, and SIGPIPE unless MSG_NOSIGNAL (here it is ignored by default); ENOTCONN (Linux: EPIPE), ECONNRESET,
  * ETIMEDOUT, EAGAIN, EINTR; EOPNOTSUPP (MSG_OOB on a stream). Datagrams: EDESTADDRREQ, EMSGSIZE
  * above 65507 bytes, EACCES (a broadcast without SO_BROADCAST), ENETUNREACH, ENOBUFS.
  */
