@@ -94,6 +94,13 @@ void nic_stats(unsigned n, struct nic_stats *stats);
 int nic_share(unsigned n, void *base, size_t len);
 
 /*
+ * Whether frames to an Ethernet group (an address whose first byte is odd; not broadcast) are
+ * wanted. Joins of one address are counted: it is left when each was. From the first call on a
+ * device that can drops what goes to other groups; before, and where it cannot, all of them come.
+ */
+void nic_group(unsigned n, const uint8_t mac[6], bool join);
+
+/*
  * Lends up to max received buffers to the caller, whole frames only; max must be at least 64.
  * Returns how many. Never blocks. The caller owns each until it gives it back with nic_rx_done(),
  * in any order. The device has a fixed number of buffers, nic_rx_lent() tells how many are out:

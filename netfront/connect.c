@@ -2,28 +2,22 @@
 #include "netfront/netfront.h"
 
 /*
- * Bringing an interface up: memory, grants, event channels, and the keys of netif.h.
- *
- * Memory, grants and event channels are made once, at nic_open(), before the seal, and kept for
- * ever; what is new at every connection are the rings' contents. So a backend that goes away and
- * comes back (a driver reloaded) finds the same pages under the same references, and nothing has to
- * be asked of Xen late. A channel whose other end was closed is unbound again, for the same domain.
+ * Bringing an interface up and following its backend: the handshake and the keys of netif.h. What a
+ * connection is made of, and outlives it, is in make.c.
  *
  * Keys whose absence means something: IPv4 checksum offload is on unless feature-no-csum-offload
  * says otherwise, IPv6's is off unless feature-ipv6-csum-offload does; without feature-rx-notify
- * the backend assumes that it is never kicked for receive requests. We do not request multicast
- * control: with it the backend would drop every group that we had not listed, and nic.h has no
- * list.
+ * the backend assumes that it is never kicked for receive requests. Multicast control is requested
+ * later, in groups.c; a key of ours that stands there from before is taken back.
  */
 
 #define FLAT_MTU 1500u      /* the most without scatter-gather: a frame is one page then */
 #define MTU_MIN 68u         /* RFC 791 section 3.2: no link that carries IP has less */
 #define MTU_MAX 65521u      /* NETFRONT_FRAME_MAX less the Ethernet header */
 #define ETH_LEN 14u
+#define VLAN_LEN 4u
 #define GSO_PAGES 17u       /* of a bounce unit: the largest frame and its start */
 #define SMALL 2048u         /* pages: below, no segmentation offload and few buffers */
-#define BUFFERS_MIN 16u     /* of a queue; with fewer the interface is not brought up */
-#define BUFFERS_SHARE 16u   /* receive buffers take at most this part of free memory */
 
 /* Keys of an earlier connection that this one does not write would be believed all the same. */
 #define STALE "tx-ring-ref rx-ring-ref event-channel event-channel-tx event-channel-rx multi-queue-num-queues " \
@@ -38,130 +32,6 @@ struct netfront *connect_nic(unsigned n)
 	return nics[n];
 }
 
-static size_t pages_of(size_t bytes)
-{
-	return (bytes + PAGE_SIZE - 1) / PAGE_SIZE;
-}
-
-/* Pages with nothing of ours in them: what they held must not leak to the backend. */
-static void *clean_pages(size_t n)
-{
-	void *p = page_alloc(n);
-
-	return p ? __builtin_memset(p, 0, n * PAGE_SIZE) : NULL;
-}
-
-/* ---- memory and grants, once ---- */
-
-/*
- * A share of what is free now: the program and other interfaces want the rest. Halved until pages
- * and grants suffice. Each buffer of a backend that is not trusted has a private twin, into which
- * rx.c copies what came before anybody looks at it: the backend keeps write access to the granted
- * page for ever, and could change a header between check and use.
- */
-static int make_buffers(struct netfront_queue *q)
-{
-	size_t n = page_unused() / BUFFERS_SHARE / q->nic->n_queues;
-
-	n = n < NETFRONT_BUFFERS ? n : NETFRONT_BUFFERS;
-	for (; n >= BUFFERS_MIN && !q->buffers; n /= 2) {
-		q->buffers = gnttab_alloc(q->nic->dev.domid, n, false, &q->buffer_ref);
-		q->n_buffers = (unsigned)n;
-	}
-	if (q->buffers && !q->nic->trusted)
-		q->private = clean_pages(q->n_buffers);
-	return q->buffers && (q->nic->trusted || q->private) ? 0 : -ERR_NOMEM;
-}
-
-/*
- * For an interface that never came up. gnttab_free() loses pages that the backend still maps
- * (XSA-396); the structure and the private twins were never granted and can always be freed.
- */
-static void free_queue(struct netfront_queue *q)
-{
-	gnttab_free(q->tx_page, 1, q->tx_ref);
-	gnttab_free(q->rx_page, 1, q->rx_ref);
-	gnttab_free(q->bounce, (size_t)q->nic->bounces * q->nic->bounce_pages, q->bounce_ref);
-	gnttab_free(q->buffers, q->n_buffers, q->buffer_ref);
-	if (q->private)
-		page_free(q->private, q->n_buffers);
-	page_free(q, pages_of(sizeof(*q)));
-}
-
-/*
- * The queue hangs in nic->queue[] before it is complete, so that discard() finds what a failure
- * half-way leaves. Both sides write the ring pages; bounce pages are read-only to the backend,
- * which has nothing to say in a frame of ours.
- */
-static int make_queue(struct netfront *nic, unsigned number)
-{
-	struct netfront_queue *q = clean_pages(pages_of(sizeof(*q)));
-
-	if (!q)
-		return -ERR_NOMEM;
-	nic->queue[number] = q;
-	q->nic = nic;
-	q->number = number;
-	q->port[0] = q->port[1] = -1;
-	q->done = NETFRONT_NONE;
-	for (unsigned i = 0; i < NETFRONT_SLOTS; i++)
-		q->slot_free[q->slots_free++] = (uint16_t)i;
-	for (unsigned i = 0; i < nic->bounces; i++)
-		q->bounce_free[q->bounces_free++] = (uint16_t)i;
-	q->tx_page = gnttab_alloc(nic->dev.domid, 1, false, &q->tx_ref);
-	q->rx_page = gnttab_alloc(nic->dev.domid, 1, false, &q->rx_ref);
-	q->bounce = gnttab_alloc(nic->dev.domid, (size_t)nic->bounces * nic->bounce_pages, true, &q->bounce_ref);
-	return q->tx_page && q->rx_page && q->bounce ? make_buffers(q) : -ERR_NOMEM;
-}
-
-/*
- * Two event channels where the first backend splits them; one that comes later has to do with what
- * there is. -ERR_NOMEM: Xen has no channel left, or evtchn.c no place on its list.
- */
-static int make_ports(struct netfront_queue *q)
-{
-	for (unsigned i = 0; i < (q->nic->split ? 2u : 1u); i++) {
-		q->port[i] = evtchn_alloc(q->nic->dev.domid);
-		if (q->port[i] < 0)
-			return -ERR_NOMEM;
-	}
-	return 0;
-}
-
-static int make_queues(struct netfront *nic)
-{
-	int rc = 0;
-
-	nic->granted_to = nic->dev.domid;
-	for (unsigned i = 0; i < nic->n_queues && rc == 0; i++) {
-		rc = make_queue(nic, i);
-		if (rc == 0)
-			rc = make_ports(nic->queue[i]);
-	}
-	return rc;
-}
-
-/*
- * What a later connection finds: the grants name their domain, queues are those that were made. A
- * backend that is no longer trusted costs private twins, which are not granted.
- */
-static int keep_queues(struct netfront *nic)
-{
-	if (nic->dev.domid != nic->granted_to)
-		return -ERR_NOTSUP;
-	while (!nic->queue[nic->n_queues - 1])
-		nic->n_queues--;
-	for (unsigned i = 0; i < NETFRONT_QUEUES && nic->queue[i] && !nic->trusted; i++) {
-		struct netfront_queue *q = nic->queue[i];
-
-		if (!q->private)
-			q->private = clean_pages(q->n_buffers);
-		if (!q->private)
-			return -ERR_NOMEM;
-	}
-	return 0;
-}
-
 /* ---- what the backend offers ---- */
 
 /*
@@ -174,7 +44,7 @@ static void size_bounce(struct netfront *nic)
 
 	if (nic->bounces)
 		return;
-	nic->bounce_pages = large ? GSO_PAGES : nic->mtu > FLAT_MTU ? (unsigned)pages_of(nic->mtu + ETH_LEN + 4u) : 1;
+	nic->bounce_pages = large ? GSO_PAGES : nic->mtu > FLAT_MTU ? (unsigned)make_pages_of(nic->mtu + ETH_LEN + VLAN_LEN) : 1;
 	nic->bounces = large ? 2 : nic->sg ? 8 : NETFRONT_BOUNCES;
 	if (page_unused() < SMALL && nic->bounces > 8)
 		nic->bounces = 8;
@@ -203,6 +73,8 @@ static int read_features(struct netfront *nic)
 		rc = xenbus_flag(&nic->dev, "feature-ipv6-csum-offload", &nic->csum6);
 	if (rc == 0)
 		rc = xenbus_flag(&nic->dev, "feature-split-event-channels", &nic->split);
+	if (rc == 0)
+		rc = xenbus_flag(&nic->dev, "feature-dynamic-multicast-control", &nic->can_filter);
 	if (rc == 0)
 		rc = xenbus_queues(&nic->dev, NETFRONT_QUEUES);
 	if (rc > 0)
@@ -239,18 +111,51 @@ static int read_mac(struct netfront *nic)
 	return -ERR_PROTO;
 }
 
+/*
+ * netif.h, "MTU": in our own directory. Once there are bounce units, a frame must fit into one. The
+ * backend's `carrier` may be missing: then there is one.
+ */
+static int read_link(struct netfront *nic)
+{
+	uint64_t mtu, carrier = 1, most = nic->bounces ? nic->bounce_pages * PAGE_SIZE - ETH_LEN - VLAN_LEN : MTU_MAX;
+	int rc = xenbus_own_number(&nic->dev, "mtu", MTU_MAX, FLAT_MTU, &mtu);
+
+	if (rc == 0 && mtu < MTU_MIN)
+		rc = -ERR_PROTO;
+	if (rc == 0)
+		rc = xenbus_number(&nic->dev, "carrier", 1, 1, &carrier);
+	if (rc < 0)
+		return rc;
+	most = nic->sg ? most : FLAT_MTU;
+	nic->mtu = (uint16_t)(mtu < most ? mtu : most);
+	nic->no_carrier = carrier == 0;
+	return 0;
+}
+
+/* The watches fire once at the start: a change between this look and the first is not lost. */
+static int watch_link(struct netfront *nic)
+{
+	char path[XENSTORE_PATH];
+	int rc;
+
+	xenstore_unwatch(&nic->link_watch);
+	xenstore_unwatch(&nic->mtu_watch);
+	fmt_format(path, sizeof(path), "%s/carrier", nic->dev.other);
+	rc = xenstore_watch(&nic->link_watch, path);
+	fmt_format(path, sizeof(path), "%s/mtu", nic->dev.path);
+	return rc == 0 ? xenstore_watch(&nic->mtu_watch, path) : rc;
+}
+
 static int read_own(struct netfront *nic)
 {
-	uint64_t mtu;
 	int rc = read_mac(nic);
 
 	if (rc == 0)
-		rc = xenbus_own_number(&nic->dev, "mtu", MTU_MAX, FLAT_MTU, &mtu);
-	if (rc == 0 && mtu < MTU_MIN)
-		rc = -ERR_PROTO;
+		rc = read_link(nic);
+	if (rc == 0)
+		rc = watch_link(nic);
 	if (rc < 0)
 		return rc;
-	nic->mtu = (uint16_t)(!nic->sg && mtu > FLAT_MTU ? FLAT_MTU : mtu);
 	size_bounce(nic);
 	if (nic->bounce_pages < GSO_PAGES || !nic->sg || !nic->csum4)
 		nic->gso4 = nic->gso6 = false;
@@ -260,27 +165,6 @@ static int read_own(struct netfront *nic)
 }
 
 /* ---- rings, events, keys: at every connection ---- */
-
-static void close_ports(struct netfront_queue *q)
-{
-	for (unsigned i = 0; i < 2; i++)
-		if (q->port[i] >= 0)
-			evtchn_close((unsigned)q->port[i]);
-}
-
-/*
- * Every frame that was out is done first; only then is the ring cleared on which its answers would
- * have stood. An earlier backend that kept its end of a channel can fire it: an event for nothing.
- */
-static void start_queue(struct netfront_queue *q)
-{
-	tx_reset(q);
-	ring_init(&q->tx, q->tx_page, PAGE_SIZE, sizeof(union netif_tx_sring_entry));
-	ring_init(&q->rx, q->rx_page, PAGE_SIZE, sizeof(union netif_rx_sring_entry));
-	rx_reset(q);
-	q->tx_port = q->port[0];
-	q->rx_port = q->nic->split && q->port[1] >= 0 ? q->port[1] : q->port[0];
-}
 
 /* netif.h, "feature-split-event-channels": one key or the pair, never both. */
 static void queue_keys(struct xenbus_keys *k, const struct netfront_queue *q)
@@ -308,6 +192,8 @@ static int publish(struct netfront *nic)
 
 	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
 		xenbus_key(&k, always[i], 1);
+	nic->filters = false;
+	xenbus_key(&k, "request-multicast-control", 0);
 	if (nic->n_queues == 1) {
 		queue_keys(&k, nic->queue[0]); /* netif.h: one queue has flat keys, several have only queue-N/ */
 		return xenbus_publish(&nic->dev, &k, XenbusStateConnected);
@@ -330,9 +216,9 @@ static int connect(struct netfront *nic, bool again)
 	if (rc == 0)
 		rc = read_own(nic);
 	if (rc == 0)
-		rc = again ? keep_queues(nic) : make_queues(nic);
+		rc = again ? make_keep(nic) : make_queues(nic);
 	for (unsigned i = 0; i < nic->n_queues && rc == 0; i++)
-		start_queue(nic->queue[i]);
+		make_rings(nic->queue[i]);
 	if (rc == 0 && again)
 		xenbus_forget(&nic->dev, STALE);
 	if (rc == 0)
@@ -345,6 +231,7 @@ static void up(struct netfront *nic)
 	const uint8_t *m = nic->mac;
 
 	nic->connected = true;
+	groups_again(nic);
 	nic_kick(nic->number); /* posts the receive buffers */
 	log_line(LOG_INFO, "nic%u: up, %02x:%02x:%02x:%02x:%02x:%02x, mtu %u,%s%s%s%s %u queues, %u buffers, backend dom%u",
 		 nic->number, m[0], m[1], m[2], m[3], m[4], m[5], nic->mtu, nic->csum4 ? " csum" : "",
@@ -359,12 +246,12 @@ static void up(struct netfront *nic)
 static void discard(struct netfront *nic)
 {
 	xenbus_close(&nic->dev);
+	xenstore_unwatch(&nic->link_watch);
+	xenstore_unwatch(&nic->mtu_watch);
 	for (unsigned i = 0; i < NETFRONT_QUEUES; i++)
-		if (nic->queue[i]) {
-			close_ports(nic->queue[i]);
-			free_queue(nic->queue[i]);
-		}
-	page_free(nic, pages_of(sizeof(*nic)));
+		if (nic->queue[i])
+			make_free(nic->queue[i]);
+	page_free(nic, make_pages_of(sizeof(*nic)));
 }
 
 int nic_open(unsigned n, struct nic_info *info)
@@ -377,7 +264,7 @@ int nic_open(unsigned n, struct nic_info *info)
 		return -ERR_BUSY;
 	if (n >= NETFRONT_NICS || xenbus_find("vif", n, &dev) < 0)
 		return -ERR_NODEV;
-	nic = clean_pages(pages_of(sizeof(*nic)));
+	nic = make_clean(make_pages_of(sizeof(*nic)));
 	if (!nic)
 		return -ERR_NOMEM;
 	nic->dev = dev;
@@ -446,6 +333,21 @@ void connect_nic_break(struct netfront *nic, const char *why)
 	xenbus_say(&nic->dev, XenbusStateClosing);
 }
 
+/* A value that makes no sense changes nothing; xenbus.c has named it. */
+static void follow_link(struct netfront *nic)
+{
+	uint16_t mtu = nic->mtu;
+	bool was = nic->no_carrier;
+
+	nic->link_watch.fired = nic->mtu_watch.fired = false;
+	if (read_link(nic) < 0)
+		return;
+	if (nic->no_carrier != was)
+		log_line(LOG_WARN, "nic%u: %s", nic->number, was ? "carrier is back" : "carrier lost");
+	if (nic->mtu != mtu)
+		log_line(LOG_INFO, "nic%u: mtu %u", nic->number, nic->mtu);
+}
+
 /*
  * xenbus.h, Closing and Closed: answered at once and without waiting, as a wait here stops every
  * thread. InitWait after that is the backend's invitation to begin anew. connect() does wait, at
@@ -455,7 +357,11 @@ void connect_nic_service(struct netfront *nic)
 {
 	enum xenbus_state other;
 
-	if (!nic->dev.watch.fired || nic->broken)
+	if (nic->broken)
+		return;
+	if (nic->link_watch.fired || nic->mtu_watch.fired)
+		follow_link(nic);
+	if (!nic->dev.watch.fired)
 		return;
 	nic->dev.watch.fired = false;
 	other = xenbus_other_state(&nic->dev);

@@ -5,9 +5,10 @@
 /*
  * What the files of netfront/ share: one structure for an interface, one for each of its queues.
  *
- * connect.c brings an interface up and notices when its backend goes; tx.c and rx.c move frames;
- * headers.c finds the transport header; netfront.c is nic.h over all queues. Read xen/io/netif.h
- * for the wire, xen/ring.h for the rings.
+ * connect.c brings an interface up and notices when its backend goes, make.c has what it is made
+ * of; tx.c and rx.c move frames; groups.c is what the backend shall not send; headers.c finds the
+ * transport header; netfront.c is nic.h over all queues. Read xen/io/netif.h for the wire,
+ * xen/ring.h for the rings.
  *
  * Everything a backend can reach is granted once, before the seal: the two ring pages and the
  * receive buffers read-write, the packet arena and the bounce pages read-only. It may change a
@@ -27,8 +28,12 @@
 #define NETFRONT_BUFFERS 512u  /* receive buffers of a queue, at most */
 #define NETFRONT_FRAME_MAX 65535u /* netif.h, XEN_NETIF_MAX_TX_SIZE */
 #define NETFRONT_NONE 0xffffu
+#define NETFRONT_GROUPS 32u    /* Ethernet groups; with more of them the backend filters no longer */
 
-/* A request of ours that stands, or stood, on the transmit ring. Its index is its id. */
+/*
+ * A request of ours that stands, or stood, on the transmit ring. Its index is its id. One that is no
+ * frame, but a word about a group, has no token.
+ */
 struct netfront_slot {
 	void *token;     /* of the frame; in the frame's first slot */
 	uint16_t next;   /* the frame's next slot; or the next frame that is done */
@@ -53,6 +58,13 @@ struct netfront_incoming {
 	bool begun, more, extra; /* between responses: what must follow */
 	bool bad;          /* to be dropped */
 	bool whole;        /* ready to be lent */
+};
+
+/* An Ethernet group that somebody wants, or that the backend still has to be told is not wanted. */
+struct netfront_group {
+	uint8_t mac[6];
+	bool told;      /* the backend has it on its list, as far as we know */
+	unsigned users; /* 0 and not told: free */
 };
 
 enum netfront_buffer { BUFFER_FREE, BUFFER_POSTED, BUFFER_TAKEN, BUFFER_LENT };
@@ -102,6 +114,12 @@ struct netfront {
 	size_t arena_len;
 	int arena_ref;
 	uint16_t granted_to; /* the domain that all grants are for */
+	struct xenstore_watch link_watch, mtu_watch; /* on the backend's `carrier` and our own `mtu` */
+	bool no_carrier;
+	bool can_filter, filters; /* groups: the backend can; it was asked to */
+	bool too_many;            /* groups for our list: no filter any more */
+	bool groups_changed;
+	struct netfront_group group[NETFRONT_GROUPS];
 	struct nic_stats stats;
 	unsigned next_queue; /* where nic_rx() begins, so that no queue starves */
 	struct netfront_queue *queue[NETFRONT_QUEUES];
@@ -117,10 +135,26 @@ void connect_nic_service(struct netfront *nic); /* follows the backend's state, 
  */
 void connect_nic_break(struct netfront *nic, const char *why);
 
+/* ---- make.c ---- */
+
+size_t make_pages_of(size_t bytes);
+void *make_clean(size_t pages); /* with nothing in them: what they held must not leak to the backend */
+int make_queues(struct netfront *nic); /* 0 or -ERR_NOMEM; what is half made hangs in nic->queue[] */
+int make_keep(struct netfront *nic); /* what a later connection has to do with; -ERR_NOTSUP: a backend in another domain */
+void make_rings(struct netfront_queue *q); /* empty ones, for a new connection */
+void make_free(struct netfront_queue *q);
+
+/* ---- groups.c ---- */
+
+void groups_again(struct netfront *nic); /* a new backend: it knows of no group */
+void groups_put(struct netfront *nic);   /* tells the backend what changed, as far as its ring has room */
+void groups_refused(struct netfront *nic); /* its list is full: it shall filter no longer */
+
 /* ---- tx.c ---- */
 
 void tx_reset(struct netfront_queue *q); /* rings are new: every frame that was out is done */
 int tx_frame(struct netfront_queue *q, const struct nic_frag *v, unsigned nv, const struct nic_offload *off, void *token);
+bool tx_group(struct netfront_queue *q, const uint8_t mac[6], bool join); /* false: the ring is full */
 int tx_drop(struct netfront_queue *q, void *token); /* takes the frame without sending it */
 void tx_reap(struct netfront_queue *q);
 unsigned tx_done(struct netfront_queue *q, void **token, unsigned max);

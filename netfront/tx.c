@@ -44,6 +44,11 @@ static void give_back(struct netfront_queue *q, uint16_t first)
 
 	if (s[first].bounce != NETFRONT_NONE)
 		q->bounce_free[q->bounces_free++] = s[first].bounce;
+	if (!s[first].token) { /* nobody waits for it */
+		s[first].out = false;
+		q->slot_free[q->slots_free++] = first;
+		return;
+	}
 	for (uint16_t id = first, next; id != NETFRONT_NONE; id = next) {
 		next = s[id].next;
 		s[id].out = false;
@@ -88,7 +93,9 @@ static const char *answered(struct netfront_queue *q, const struct netif_tx_resp
 		return "an answer with an id that is not out";
 	if (rsp->status > NETIF_RSP_OKAY)
 		return "an answer with an unknown status";
-	if (rsp->status < 0)
+	if (rsp->status < 0 && !s[s[rsp->id].first].token)
+		groups_refused(q->nic);
+	else if (rsp->status < 0)
 		q->nic->stats.tx_errors++;
 	/* At once: the same id a second time is then an answer to nothing. */
 	s[rsp->id].out = false;
@@ -128,7 +135,7 @@ void tx_reset(struct netfront_queue *q)
 	q->extras_out = 0;
 	q->kick_tx = false;
 	for (unsigned id = 0; id < NETFRONT_SLOTS; id++)
-		if (q->slot[id].token && q->slot[id].left > 0) {
+		if (q->slot[id].left > 0) {
 			q->slot[id].left = 0;
 			give_back(q, (uint16_t)id);
 		}
@@ -342,6 +349,30 @@ int tx_frame(struct netfront_queue *q, const struct nic_frag *v, unsigned nv, co
 	}
 	put_frame(q, &plan, off, unit, token);
 	return 0;
+}
+
+/*
+ * netif.h: a dummy request that carries XEN_NETIF_EXTRA_TYPE_MCAST_ADD or _DEL. It names a page that
+ * the backend may read, and as few bytes as a frame can have, for one that looks.
+ */
+bool tx_group(struct netfront_queue *q, const uint8_t mac[6], bool join)
+{
+	struct netif_tx_request req = { .gref = (uint32_t)q->bounce_ref, .size = ETH_LEN, .flags = NETTXF_extra_info };
+	struct {
+		struct netif_extra_info info;
+		uint32_t pad;
+	} slot = { .info.type = join ? XEN_NETIF_EXTRA_TYPE_MCAST_ADD : XEN_NETIF_EXTRA_TYPE_MCAST_DEL };
+
+	if (ring_room(&q->tx) < 2 || q->slots_free == 0)
+		return false;
+	req.id = take_slot(q);
+	q->slot[req.id] = (struct netfront_slot){ .next = NETFRONT_NONE, .first = req.id, .left = 1, .bounce = NETFRONT_NONE, .out = true };
+	__builtin_memcpy(slot.info.u.mcast.addr, mac, 6);
+	ring_put(&q->tx, &req, sizeof(req));
+	ring_put(&q->tx, &slot, sizeof(slot));
+	q->extras_out++;
+	q->kick_tx = true;
+	return true;
 }
 
 int tx_drop(struct netfront_queue *q, void *token)

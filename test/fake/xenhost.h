@@ -119,7 +119,8 @@ unsigned xenhost_open_transactions(void);
 struct xenhost_nic {
 	bool present;
 	unsigned domid;
-	bool sg, gso4, gso6, no_csum, csum6, split, untrusted;
+	bool sg, gso4, gso6, no_csum, csum6, split, untrusted, groups;
+	unsigned groups_most; /* as many groups fit on its list; 0: 64 */
 	unsigned queues;     /* multi-queue-max-queues; 0: no such key */
 	unsigned mtu;        /* 0: no such key */
 	bool shuffle;        /* answers come in any order */
@@ -129,6 +130,7 @@ struct xenhost_nic {
 	unsigned state;      /* of the backend; 0: starts by itself */
 	bool stay;           /* the state does not follow the frontend */
 	uint64_t got, sent;  /* frames from and to the guest */
+	uint64_t filtered;   /* frames to groups that the guest did not ask for */
 };
 extern struct xenhost_nic xenhost_nic[XENHOST_NICS];
 

@@ -27,8 +27,10 @@ static struct nic {
 	struct back_ring tx[XENHOST_QUEUES], rx[XENHOST_QUEUES];
 	struct frame waiting[WAITING];
 	unsigned n_waiting, next;
-	struct { unsigned queue; struct netif_tx_response rsp; bool extra; } held[4096];
+	struct { unsigned queue; struct netif_tx_response rsp; } held[4096];
 	unsigned n_held;
+	uint8_t group[64][6];
+	unsigned n_groups;
 } nics[XENHOST_NICS];
 
 /* ---- the handshake ---- */
@@ -52,6 +54,8 @@ static void features(struct nic *b, struct xenhost_nic *c)
 	flag(b->back, "feature-no-csum-offload", c->no_csum);
 	flag(b->back, "feature-ipv6-csum-offload", c->csum6);
 	flag(b->back, "feature-split-event-channels", c->split);
+	flag(b->back, "feature-multicast-control", c->groups);
+	flag(b->back, "feature-dynamic-multicast-control", c->groups);
 	xenhost_set("%s/multi-queue-max-queues=%u", b->back, c->queues ? c->queues : 1);
 	if (c->queues == 0) {
 		char path[160];
@@ -122,7 +126,7 @@ static void detach(struct nic *b)
 		back_detach(&b->tx[q]);
 		back_detach(&b->rx[q]);
 	}
-	b->n_queues = 0;
+	b->n_queues = b->n_groups = 0;
 	b->n_held = 0;
 }
 
@@ -169,13 +173,17 @@ void xenhost_net_start(unsigned n)
 
 /* ---- frames from the guest ---- */
 
-static void hold(struct nic *b, unsigned queue, uint16_t id, bool extra)
+static void hold_status(struct nic *b, unsigned queue, uint16_t id, int16_t status)
 {
 	if (b->n_held == 4096)
 		xenhost_wrong("netback: too much held");
 	b->held[b->n_held].queue = queue;
-	b->held[b->n_held].extra = extra;
-	b->held[b->n_held++].rsp = (struct netif_tx_response){ id, extra ? NETIF_RSP_NULL : NETIF_RSP_OKAY };
+	b->held[b->n_held++].rsp = (struct netif_tx_response){ id, status };
+}
+
+static void hold(struct nic *b, unsigned queue, uint16_t id, bool extra)
+{
+	hold_status(b, queue, id, extra ? NETIF_RSP_NULL : NETIF_RSP_OKAY);
 }
 
 static void take_gso(struct nic *b, struct xenhost_nic *c, unsigned q, struct nic_offload *off)
@@ -190,6 +198,50 @@ static void take_gso(struct nic *b, struct xenhost_nic *c, unsigned q, struct ni
 	off->gso_size = x.u.gso.size;
 	off->flags |= x.u.gso.type == XEN_NETIF_GSO_TYPE_TCPV4 ? NIC_GSO_TCP4 : NIC_GSO_TCP6;
 	hold(b, q, 0, true);
+}
+
+static unsigned group_find(const struct nic *b, const uint8_t *mac)
+{
+	unsigned i = 0;
+
+	while (i < b->n_groups && memcmp(b->group[i], mac, 6))
+		i++;
+	return i;
+}
+
+/* As Linux' netback: a list, which may be full; an address twice, or one that is not there, is a guest's mistake. */
+static int16_t group_change(struct nic *b, const struct xenhost_nic *c, const struct netif_extra_info *x)
+{
+	bool add = x->type == XEN_NETIF_EXTRA_TYPE_MCAST_ADD;
+	unsigned i = group_find(b, x->u.mcast.addr);
+
+	if (!c->groups || x->flags || !(x->u.mcast.addr[0] & 1) || add != (i == b->n_groups))
+		xenhost_wrong("netback: group request %u", x->type);
+	if (add && b->n_groups >= (c->groups_most ? c->groups_most : 64))
+		return NETIF_RSP_ERROR;
+	memcpy(b->group[i], add ? x->u.mcast.addr : b->group[b->n_groups - 1], 6);
+	b->n_groups += add ? 1u : -1u;
+	return NETIF_RSP_OKAY;
+}
+
+/* A dummy request that says something about a group. Whether this was one. */
+static bool take_group(struct nic *b, struct xenhost_nic *c, unsigned q)
+{
+	struct netif_tx_request req;
+	struct netif_extra_info x;
+
+	back_read(&b->tx[q], b->tx[q].cons, &req, sizeof(req));
+	if (!(req.flags & NETTXF_extra_info))
+		return false;
+	back_read(&b->tx[q], b->tx[q].cons + 1, &x, sizeof(x));
+	if (x.type != XEN_NETIF_EXTRA_TYPE_MCAST_ADD && x.type != XEN_NETIF_EXTRA_TYPE_MCAST_DEL)
+		return false;
+	if (req.flags & NETTXF_more_data)
+		xenhost_wrong("netback: a group request that goes on");
+	b->tx[q].cons += 2;
+	hold_status(b, q, req.id, group_change(b, c, &x));
+	hold(b, q, 0, true);
+	return true;
 }
 
 static void first_flags(struct xenhost_nic *c, const struct netif_tx_request *req, struct nic_offload *off)
@@ -291,7 +343,8 @@ static bool run_tx(struct nic *b, struct xenhost_nic *c, unsigned n)
 		else
 			continue;
 		while (b->n_queues > 0 && back_pending(r) > 0)
-			take_frame(b, c, n, q);
+			if (!take_group(b, c, q))
+				take_frame(b, c, n, q);
 		back_shared(r)->req_event = r->cons + 1;
 	}
 	if (b->n_held > 0) {
@@ -305,11 +358,23 @@ static bool run_tx(struct nic *b, struct xenhost_nic *c, unsigned n)
 
 /* ---- frames to the guest ---- */
 
+static bool filtered(const struct nic *b, const uint8_t *mac)
+{
+	static const uint8_t everybody[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+
+	return mac[0] & 1 && memcmp(mac, everybody, 6) && group_find(b, mac) == b->n_groups &&
+	       xenhost_get_number(b->front, "request-multicast-control", 0) == 1;
+}
+
 void xenhost_net_send(unsigned n, const void *frame, unsigned len, const struct nic_offload *off, unsigned part)
 {
 	struct nic *b = &nics[n];
 	struct frame *f = &b->waiting[b->n_waiting];
 
+	if (filtered(b, frame)) {
+		xenhost_nic[n].filtered++;
+		return;
+	}
 	if (b->n_waiting == WAITING)
 		return; /* dropped, as netback does when the guest posts no buffers */
 	b->n_waiting++;
