@@ -123,7 +123,7 @@ def nothing():
 
 @tap.point("every script says what it is, and can be run")
 def scripts():
-    for folder in (HERE, HERE + "/guest", HERE + "/demos"):
+    for folder in (HERE, HERE + "/guest", HERE + "/demos", HERE + "/xen"):
         for name in os.listdir(folder):
             path = os.path.join(folder, name)
             if name.endswith((".py", ".sh")) and os.access(path, os.X_OK):

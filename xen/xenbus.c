@@ -78,12 +78,21 @@ int xenbus_text(struct xenbus_dev *dev, const char *key, char *buf, size_t size)
 	return xenstore_read(XENSTORE_NO_TX, path, buf, size);
 }
 
+/* A key that is there and that we may not read is the toolstack's mistake: say which. */
+static int forbidden(const char *path)
+{
+	log_line(LOG_ERR, "xenbus: %s may not be read", path);
+	return -ERR_PERM;
+}
+
 int xenbus_own_text(struct xenbus_dev *dev, const char *key, char *buf, size_t size)
 {
 	char path[XENSTORE_PATH];
+	int rc;
 
 	join(path, dev->path, key);
-	return xenstore_read(XENSTORE_NO_TX, path, buf, size);
+	rc = xenstore_read(XENSTORE_NO_TX, path, buf, size);
+	return rc == -ERR_PERM ? forbidden(path) : rc;
 }
 
 /*
@@ -100,6 +109,8 @@ static int number(const char *dir, const char *key, uint64_t max, uint64_t missi
 	rc = xenstore_read(XENSTORE_NO_TX, path, text, sizeof(text));
 	if (rc == -ERR_NOENT)
 		return 0;
+	if (rc == -ERR_PERM)
+		return forbidden(path);
 	for (int i = 0; i < rc; i++)
 		if (text[i] < '0' || text[i] > '9')
 			rc = -ERR_INVAL;

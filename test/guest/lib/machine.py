@@ -22,6 +22,9 @@ MACHINES = {
     "microvm-modern": ["-machine", "microvm", "-global", "virtio-mmio.force-legacy=false"],
 }
 
+# What an image for Xen is started as (xl.cfg's type=).
+FLAVOURS = ("pv",)
+
 # A KVM that emulates ring 0 knows fewer MSRs than the host's CPU model promises, hence -arch-capabilities.
 ACCELS = {
     "tcg": ["-accel", "tcg", "-cpu", "max"],

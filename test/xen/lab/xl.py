@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: MIT
+"""Guests of a Xen host, by its xl: for test/xen/*.py and bench/run.
+
+  host = xl.host(["demos/hello", ...])          the lab, or with PITH_XEN=local this machine
+  with xl.Guest(host, "demos/hello", "words") as g:
+      g.expect("hello, world"); assert g.end() == "poweroff"
+
+A guest that has ended stays for its end to be looked at, until the block ends. Its console is read from the pty that
+xenconsoled gives it, and what is typed goes there too: so it works on any host, whatever its daemon logs.
+"""
+import os
+import re
+import shlex
+import socket
+import sys
+import time
+
+import lab
+import local
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../guest/lib"))
+import net  # noqa: E402
+import tap  # noqa: E402
+
+FLAVOUR = os.environ.get("PITH_MACHINE") or "pv"
+ENDS = {"0": "poweroff", "1": "reboot", "2": "suspend", "3": "crash", "4": "watchdog"}
+
+
+class Ended(Exception):
+    """A guest did not do in time what was expected of it."""
+
+
+def host(images, more=None, build=None):
+    """A Xen host with these images (demos/NAME, test/guest/NAME) and other files (name: path here)."""
+    build = build or tap.build
+    files = {os.path.basename(i) + ".xen": os.path.join(build, i + ".xen") for i in images}
+    if os.environ.get("PITH_XEN") == "local":
+        return local.Local(dict(files, **(more or {})))
+    lab.network()
+    return lab.resume(build, dict(files, **(more or {})), "hvm" if FLAVOUR == "hvm" else "pv")
+
+
+def vif(host, number=0, bridge=None, more=""):
+    """The line for an interface: 00:16:3e:00:00:50 is ADDRESS's, so that nobody's ARP table goes stale."""
+    return "mac=00:16:3e:00:00:%02x,bridge=%s%s" % (0x50 + number, bridge or host.bridge, more)
+
+
+def disk(path, number=0, mode="rw"):
+    return "%s,raw,xvd%c,%s" % (path, ord("a") + number, mode)
+
+
+def network_words(host):
+    """What a guest with one vif is told on its command line."""
+    return "ip=%s/%d gw=%s ip6=%s/64 " % (host.address, host.bits, host.gateway, host.address6)
+
+
+def outside_device(host):
+    """The interface by which a test reaches guests."""
+    return host.bridge if isinstance(host, local.Local) else "tap0"
+
+
+class Guest:
+    """A domain, created at once, destroyed at the end of the block."""
+
+    def __init__(self, host, image, line="", vifs=(), disks=(), memory=32, extra="", name="pith-test", flavour=None, start=True,
+                 must=True):
+        self.host, self.name, self.flavour, self.console, self.domid = host, name, flavour or FLAVOUR, "", None
+        self.log = "%s/%s.log" % (host.job, name)
+        self.config = "%s/%s.cfg" % (host.job, name)
+        text = ["name='%s'" % name, "type='%s'" % self.flavour, "kernel='%s'" % host.file(os.path.basename(image) + ".xen"), "memory=%s" % memory,
+                "tsc_mode='native'", "cmdline=\"%s\"" % line, "vif=[%s]" % ",".join("'%s'" % v for v in vifs),
+                "disk=[%s]" % ",".join("'%s'" % d for d in disks), "on_poweroff='preserve'", "on_reboot='restart'", "on_crash='preserve'", extra]
+        self.status, self.said = host.shell("rm -f %s; cat > %s <<'EOF'\n%s\nEOF\nxl create -q -p %s" % (self.log, self.config, "\n".join(text), self.config), 120)
+        if self.status == 0:
+            self.attach("xl unpause " + name if start else "true")
+        elif must:
+            raise Ended("xl create: %s" % self.said)
+
+    def attach(self, then="true"):
+        """Reads the console from now on; again after a reboot, which makes a new domain."""
+        tty = "$(xenstore-read /local/domain/$i/console/tty)"
+        _, said = self.host.shell("i=$(xl domid %s) && t=%s && echo $i && { cat $t >> %s 2> /dev/null & } && %s" % (self.name, tty, self.log, then))
+        self.domid = said.strip()
+
+    def read(self):
+        self.console = self.host.shell("cat " + self.log)[1].replace("\r", "")
+        return self.console
+
+    def tries(self, seconds):
+        """Steps of waiting: True for the last one, in time or once the guest has ended. xl takes the CPU from the guest: ask it seldom."""
+        deadline, pause, asked = time.monotonic() + seconds, 0.05, time.monotonic()
+        while True:
+            yield False
+            now = time.monotonic()
+            if now - asked > 1.0 or now > deadline:
+                asked = now
+                if now > deadline or self.state() != "":
+                    yield True
+                    return
+            time.sleep(pause)
+            pause = min(pause * 1.3, 0.5)
+
+    def expect(self, pattern, seconds=20.0, start=0):
+        """Waits until the console says it behind character start."""
+        for last in self.tries(seconds):
+            found = re.compile(pattern, re.M).search(self.read(), start)
+            if found:
+                return found
+            if last:
+                raise Ended("no '%s' on the console, the guest is %s:\n%s" % (pattern, self.state() or "running", self.console[-3000:]))
+
+    def serves(self, port, address=None, seconds=30.0):
+        """Waits until it takes a connection."""
+        for last in self.tries(seconds):
+            try:
+                socket.create_connection((address or self.host.address, port), 1.0).close()
+                return
+            except OSError as why:
+                if last:
+                    raise Ended("nobody serves port %d: %s; the guest is %s:\n%s" % (port, why, self.state() or "running", self.read()[-3000:])) from None
+
+    def send(self, text):
+        """Types text on the console."""
+        self.host.shell("printf %%s %s > $(xenstore-read /local/domain/%s/console/tty)" % (shlex.quote(text), self.domid))
+
+    def state(self):
+        """"" while it runs; how it ended (ENDS), "gone" when xl knows it no more."""
+        out = self.host.shell("xl list -v %s 2> /dev/null" % self.name)[1].splitlines()
+        fields = out[-1].split() if len(out) > 1 else []
+        return "gone" if not fields else ENDS.get(fields[7], "?") if "s" in fields[4] else ""
+
+    def end(self, seconds=20.0):
+        """Waits for its end. Returns how it ended."""
+        for last in self.tries(seconds):
+            state = self.state()
+            if state:
+                time.sleep(0.05)
+                self.read()
+                return state
+            if last:
+                raise Ended("still running after %g s:\n%s" % (seconds, self.read()[-3000:]))
+
+    def exit_status(self):
+        """What main() returned, or exit() was told; "" when it told nobody."""
+        return self.host.shell("xenstore-read /local/domain/%s/data/exit-status 2> /dev/null" % self.domid)[1].strip()
+
+    def xl(self, *words, seconds=60):
+        """An xl command on this guest, which must succeed."""
+        status, said = self.host.shell("xl %s %s" % (" ".join(words), self.name), seconds)
+        if status:
+            raise Ended("xl %s: %s" % (" ".join(words), said))
+        return said
+
+    def destroy(self):
+        self.host.shell("xl destroy %s 2> /dev/null" % self.name)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.destroy()
