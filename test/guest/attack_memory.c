@@ -3,7 +3,8 @@
  * Attacks on memory: nothing that runs can be written, nothing that can be written runs, and what is
  * ring 0's cannot be read, written or run from ring 3, wherever it lies.
  *
- * Page tables are found as an attacker would find them, by trying every page of low memory.
+ * Page tables are found as an attacker would find them, by trying every page of low memory. A PV guest of Xen has no ring 0 below it
+ * but Xen's: there page tables can be read, and Xen lets nobody else write them.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -84,6 +85,15 @@ static void try_nowhere(void)
 	attack_expect("a non-canonical jump", attack_jump, 0x0123456789abcdef, GP);
 }
 
+/* Where Xen itself lies in every PV guest's address space, and where it maps all memory. */
+static void try_xen(void)
+{
+	refuse("Xen cannot be written", attack_write, (void *)0xffff82d040200000, PF_PRESENT | PF_WRITE | PF_USER);
+	attack_point(attack(attack_read, 0xffff830000000000) == 14, "all of the machine's memory cannot be read");
+	attack_skip("the gate's pages", "there is no gate on PV, they are ordinary memory");
+	refuse("the frame page cannot be run", attack_jump, (void *)GATE_FRAME_ALIAS, PF_PRESENT | PF_FETCH | PF_USER);
+}
+
 static void try_gate(void)
 {
 	refuse_all("the gate's text", GATE_TEXT, PF_PRESENT);
@@ -93,9 +103,34 @@ static void try_gate(void)
 	refuse_all("the local APIC", GATE_LAPIC, PF_PRESENT);
 	refuse("the frame page cannot be written", attack_write, (void *)GATE_FRAME_ALIAS, PF_PRESENT | PF_WRITE | PF_USER);
 	refuse("the frame page cannot be run", attack_jump, (void *)GATE_FRAME_ALIAS, PF_PRESENT | PF_FETCH | PF_USER);
+	if (attack_place() == ON_HVM)
+		refuse_all("the grant table", GATE_GRANTS, PF_PRESENT);
+}
+
+static void try_devices(void)
+{
 	attack_point(attack(attack_read, 0xfee00000) == 14, "the local APIC is not at its own address");
 	attack_point(attack(attack_write, 0xfee00300) == 14, "no inter-processor interrupt can be sent");
 	attack_point(attack(attack_read, 0xb0000000) == 14, "PCI configuration is not mapped");
+}
+
+/* On PV: what can be read and not written is a page table. */
+static void try_tables_pv(void)
+{
+	unsigned found = 0, open = 0;
+
+	for (uintptr_t at = ((uintptr_t)image_end + PAGE_SIZE - 1) & -(uintptr_t)PAGE_SIZE; at < SCAN_END; at += PAGE_SIZE) {
+		if (attack(attack_read, at) == 14)
+			continue;
+		if (!is_fault(attack(attack_rewrite, at), at, PF_PRESENT | PF_WRITE | PF_USER))
+			continue;
+		found++;
+		open += !is_fault(attack(attack_jump, at), at, PF_PRESENT | PF_FETCH | PF_USER);
+		open += gate_map(at, PAGE_SIZE, GATE_READ | GATE_WRITE) == 0;
+	}
+	attack_say("# %u page tables found, %u attempts got through", found, open);
+	attack_point(found >= 4, "page tables were found");
+	attack_point(open == 0, "no page table can be written, run or made writable");
 }
 
 /* Every page of low memory that is present and not ours is the gate's or a page table: none may be touched or taken. */
@@ -154,8 +189,14 @@ int main(void)
 	try_image();
 	try_heap_and_stack();
 	try_nowhere();
-	try_gate();
-	try_tables();
+	try_devices();
+	if (attack_place() == ON_PV) {
+		try_xen();
+		try_tables_pv();
+	} else {
+		try_gate();
+		try_tables();
+	}
 	try_guard();
 	return attack_done();
 }

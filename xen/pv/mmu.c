@@ -210,7 +210,7 @@ void *mmu_window(unsigned n)
 /* RAM but page 0, and no page table: Xen itself refuses to make one writable. */
 int mmu_map(uintptr_t addr, size_t len, unsigned perm)
 {
-	if ((addr | len) % PAGE_SIZE || (perm & GATE_WRITE && perm & GATE_EXEC))
+	if ((addr | len) % PAGE_SIZE || addr + len < addr || (perm & GATE_WRITE && perm & GATE_EXEC))
 		return -ERR_INVAL;
 	if (addr == 0 || addr >= memory_end || len > memory_end - addr || (sealed && perm & (GATE_EXEC | GATE_UNCACHED)))
 		return -ERR_PERM;

@@ -49,12 +49,13 @@ __attribute__((no_stack_protector)) _Noreturn void pv_boot(struct start_info *in
 	core_start();
 }
 
+/* Privilege level 0: an `int` instruction reaches none of them, which has pushed no error code. */
 static void set_traps(void)
 {
 	static struct trap_info v[GATE_STUBS + 1];
 
 	for (unsigned i = 0; i < GATE_STUBS; i++)
-		v[i] = (struct trap_info){ .vector = (uint8_t)i, .flags = 3, .cs = FLAT_KERNEL_CS, .address = pv_traps[i] };
+		v[i] = (struct trap_info){ .vector = (uint8_t)i, .flags = 0, .cs = FLAT_KERNEL_CS, .address = pv_traps[i] };
 	if (hypercall_trap_table(v) < 0)
 		log_panic("xen: the trap table is refused");
 }

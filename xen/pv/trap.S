@@ -6,11 +6,16 @@
  * stack that has run out into its guard page takes no frame, and Xen then crashes the domain and says so in
  * its log. The frame goes to the page where the gate would leave it (layout.h), and then on to trap_entry.
  *
- * The gate's own call, int3, comes here too: it has nothing to do on PV and returns 0.
+ * The gate's own call, int3, comes here too: it has nothing to do on PV and returns 0. As in the gate, it says that all is
+ * well: the third exception without one ends the domain, because a handler that itself faults would go round for ever.
  */
 #include "core/x86/layout.h"
 
 #define FRAME (GATE_FRAME_ALIAS + 2048)
+#define NESTED (GATE_FRAME_ALIAS + 24) /* exceptions since the last call */
+#define SCHED_OP 29 /* xen/xen.h, xen/sched.h */
+#define SCHEDOP_SHUTDOWN 2
+#define SHUTDOWN_CRASH 3
 #define CR2 16 /* struct vcpu_info, arch.cr2, of the first vCPU: at the start of the shared info */
 
 	.macro entry vector, error
@@ -49,6 +54,9 @@ pv_trap_\vector:
 	.endr
 
 arrived:
+	incl NESTED
+	cmpl $3, NESTED
+	ja fatal
 	mov %rax, FRAME + 64
 	mov pv_shared_info, %rax
 	mov CR2(%rax), %rax
@@ -58,11 +66,24 @@ arrived:
 	mov $trap_stack_top, %esp
 	jmp trap_entry
 
+/* Not by iretq: Xen pushes its own idea of the code segment, ring 0's, which ring 3 cannot return to. */
 returned:
+	movl $0, NESTED
 	xor %eax, %eax
-	iretq
+	mov 24(%rsp), %rsp
+	ret
+
+fatal:
+	mov $SCHED_OP, %eax
+	mov $SCHEDOP_SHUTDOWN, %edi
+	mov $crash, %esi
+	syscall
+	jmp fatal
 
 	.section .rodata
+	.balign 8
+crash:
+	.long SHUTDOWN_CRASH
 	.balign 8
 	.globl pv_traps
 pv_traps: /* by vector */
