@@ -156,6 +156,9 @@ struct query {
 	struct waitq wait;
 };
 
+static struct waitq room = WAITQ_INIT(room); /* threads whose question found lwIP's table full */
+static unsigned asking;                      /* questions that are in it */
+
 /* Runs inside lwIP's input or timer: q lies on the stack of the thread that it wakes. */
 static void answered(const char *name, const ip_addr_t *addr, void *ctx)
 {
@@ -166,7 +169,9 @@ static void answered(const char *name, const ip_addr_t *addr, void *ctx)
 	q->found = addr != NULL;
 	if (addr)
 		ip_addr_copy(q->addr, *addr);
+	asking--;
 	waitq_wake(&q->wait, 1);
+	waitq_wake(&room, 1);
 }
 
 /*
@@ -179,7 +184,9 @@ static int ask(const char *name, u8_t type, struct netdb_addr *a)
 	err_t err;
 
 	waitq_init(&q.wait);
-	err = dns_gethostbyname_addrtype(name, &q.addr, answered, &q, type);
+	while ((err = dns_gethostbyname_addrtype(name, &q.addr, answered, &q, type)) == ERR_MEM && asking > 0)
+		waitq_wait(&room, PLAT_FOREVER);
+	asking += err == ERR_INPROGRESS;
 	netdev_flush();
 	if (err == ERR_ARG) /* too long */
 		return EAI_NONAME;

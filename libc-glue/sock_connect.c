@@ -65,8 +65,10 @@ static int result(struct sock *s)
 {
 	int rc = sock_take_error(s);
 
+	if (rc == 0 && s->state != SOCK_CONNECTED) /* another thread has taken the error */
+		rc = -ECONNABORTED;
 	s->untold = false;
-	if (!s->tcp)
+	if (rc && !s->tcp)
 		sock_tcp_new(s);
 	return rc;
 }

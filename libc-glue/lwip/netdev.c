@@ -304,7 +304,27 @@ void netdev_sent(void)
 
 /* ---- Bringing up ---- */
 
-/* Called by netif_add(). lwIP sums what the device cannot. */
+/* A group's Ethernet address: RFC 1112 6.4. */
+static err_t filter4(struct netif *netif, const ip4_addr_t *group, enum netif_mac_filter_action action)
+{
+	uint32_t a = lwip_ntohl(group->addr);
+	const uint8_t mac[6] = { 0x01, 0x00, 0x5e, (uint8_t)(a >> 16 & 0x7f), (uint8_t)(a >> 8), (uint8_t)a };
+
+	nic_group(((struct netdev *)netif->state)->n, mac, action == NETIF_ADD_MAC_FILTER);
+	return ERR_OK;
+}
+
+/* RFC 2464 7. */
+static err_t filter6(struct netif *netif, const ip6_addr_t *group, enum netif_mac_filter_action action)
+{
+	uint8_t mac[6] = { 0x33, 0x33 };
+
+	memcpy(mac + 2, &group->addr[3], 4);
+	nic_group(((struct netdev *)netif->state)->n, mac, action == NETIF_ADD_MAC_FILTER);
+	return ERR_OK;
+}
+
+/* Called by netif_add(). lwIP sums what the device cannot, and tells of every group but all nodes'. */
 static err_t init(struct netif *netif)
 {
 	struct netdev *d = netif->state;
@@ -319,6 +339,9 @@ static err_t init(struct netif *netif)
 	netif->output_ip6 = ethip6_output;
 	netif->linkoutput = netdev_tx_output;
 	netif->chksum_flags = CHECK_ALWAYS | GEN_ALWAYS | (d->info.features & NIC_TX_CSUM ? 0 : GEN_TRANSPORT);
+	netif_set_igmp_mac_filter(netif, filter4);
+	netif_set_mld_mac_filter(netif, filter6);
+	nic_group(d->n, (const uint8_t[6]){ 0x33, 0x33, 0, 0, 0, 1 }, true); /* ff02::1, RFC 4291 2.8 */
 	return ERR_OK;
 }
 

@@ -466,6 +466,32 @@ static void test_text(void)
 	is(inet_format(AF_INET, "\1\2\3\4", said, 7), -ENOSPC, "no room");
 }
 
+/* Many threads at once, more than lwIP has places for: nobody is turned away. */
+static unsigned found;
+
+static void ask_one(void *arg)
+{
+	struct addrinfo hints = { .ai_family = AF_INET, .ai_socktype = SOCK_STREAM }, *list;
+	char name[32];
+
+	snprintf(name, sizeof name, "host%u.example", (unsigned)(uintptr_t)arg);
+	if (netdb_getaddrinfo(name, "1", &hints, &list) == 0) {
+		found++;
+		netdb_freeaddrinfo(list);
+	}
+}
+
+static void test_many_at_once(void)
+{
+	struct thread *t[60];
+
+	for (unsigned i = 0; i < 60; i++)
+		t[i] = thread_create("ask", ask_one, (void *)(uintptr_t)i, 65536);
+	for (unsigned i = 0; i < 60; i++)
+		thread_join(t[i]);
+	is(found, 60, "60 threads ask at once, and each hears");
+}
+
 int main(void)
 {
 	test_text();
@@ -474,6 +500,7 @@ int main(void)
 	start("ip=10.0.0.1/24,gw=10.0.0.9,dns=10.0.0.9 ip6=off");
 	thread_sleep(plat_now() + SECOND);
 	test_names();
+	test_many_at_once();
 	test_lies();
 	return tap_done();
 }
