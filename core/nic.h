@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define NIC_FRAGS_MAX 18 /* the most fragments one nic_tx() takes (xen/io/netif.h, XEN_NETIF_NR_SLOTS_MIN) */
+#define NIC_FRAGS_MAX 18 /* the most fragments one nic_tx() takes (what every backend is bound to take) */
 
 /* nic_info.features: what the device does for us. */
 #define NIC_TX_CSUM 0x01u  /* fills in a checksum at csum_start + csum_offset, over IPv4 and IPv6 */

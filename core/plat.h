@@ -5,7 +5,7 @@
 /*
  * The door between the core and what it stands on: memory, time, console, end.
  *
- * kvm/, xen/ and test/fake/ each define all of these names; the linker binds one set. nic.h and
+ * Each platform and test/fake/ define all of these names; the linker binds one set. nic.h and
  * blk.h are the door's other two leaves. The core asks, the platform answers: the platform is never
  * handed a function to call. Every caller is a thread, never an interrupt handler; interrupts are
  * masked everywhere but inside plat_wait(), and all an interrupt does is end it.
@@ -26,10 +26,10 @@ struct plat_range {
 
 /* What the machine is, for people: one or two words each, static storage, never NULL. */
 struct plat_about {
-	const char *platform;    /* "kvm", "xen", "fake" */
+	const char *platform;    /* its room: "fake", ... */
 	const char *machine;     /* "q35", "microvm", "pv", ... as far as it can be told */
-	const char *accelerator; /* "tcg", "kvm", "xen" or "unknown": CPUID leaf 0x40000000 */
-	const char *clock;       /* "kvmclock", "tsc" ... */
+	const char *accelerator; /* "tcg", ... or "unknown": what signs CPUID leaf 0x40000000 */
+	const char *clock;       /* "tsc", ... */
 	const char *boot;        /* "pvh", "multiboot", "pv" */
 };
 

@@ -2,7 +2,7 @@
 #include "core/x86/bootinfo.h"
 
 /*
- * Reads PVH start_info (xen/arch-x86/hvm/start_info.h, versions 0 and 1) and multiboot 1
+ * Reads start_info of the PVH boot protocol (versions 0 and 1) and multiboot 1
  * information.
  *
  * The structures are described here in the few fields that we use, because core does not include
@@ -199,7 +199,7 @@ static void read_multiboot(const struct multiboot_info *info)
 		add_module(module[i].start, module[i].end - (uint64_t)module[i].start);
 }
 
-/* GRUB gives the image's own path as the first word, where QEMU and Xen give none. */
+/* GRUB gives the image's own path as the first word, where a direct boot gives none. */
 static void skip_path(void)
 {
 	size_t from = 0, to = 0;

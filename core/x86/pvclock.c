@@ -2,7 +2,7 @@
 #include "core/x86/pvclock.h"
 
 /*
- * Reads the paravirtual clock (pvclock.h); shared by KVM and Xen.
+ * Reads the paravirtual clock (pvclock.h).
  *
  * The page is the host's: it may change between any two loads, so a copy counts only when the
  * version was even and the same before and after. A host that never finishes writing is not waited

@@ -3,7 +3,7 @@
 #define CORE_X86_PVCLOCK_H
 
 /*
- * The paravirtual clock that KVM and Xen share: a page which says how to turn the TSC into
+ * The paravirtual clock that hypervisors share: a page which says how to turn the TSC into
  * nanoseconds.
  *
  * The host rewrites it whenever the relation changes (migration, a new TSC rate), and announces
@@ -26,7 +26,7 @@ struct pvclock_page {
 
 #define PVCLOCK_STABLE 1u /* all vCPUs agree */
 
-/* KVM's wall clock, and the three words of Xen's: the calendar time at which pvclock time was 0. */
+/* The wall clock's three words: the calendar time at which pvclock time was 0. */
 struct pvclock_wall {
 	uint32_t version;
 	uint32_t sec, nsec;

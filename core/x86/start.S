@@ -8,8 +8,10 @@
 #include "core/x86/layout.h"
 
 	.section .text.start, "ax", @progbits
-	.globl start
+	.globl start, start_in
 start:
+	mov $x86_start, %ebx
+start_in: /* the same for a platform whose first C is another function, in rbx */
 	mov %rdi, %rdx
 	mov $bss_start, %edi /* a loader may leave a segment without contents as it was before a reset (QEMU does) */
 	mov $image_end, %ecx
@@ -19,7 +21,7 @@ start:
 	rep stosq
 	mov %rdx, %rdi
 	xor %ebp, %ebp
-	call x86_start
+	call *%rbx
 	ud2
 
 /* long gate_call(unsigned number, a, b, c): the gate obeys only an int3 whose return address is gate_call_site. */

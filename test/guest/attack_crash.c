@@ -203,6 +203,7 @@ CASE(crash_catch_nowhere)
 	__builtin_trap();
 }
 
+/* KVM's gate only: on Xen a guest restarts by a hypercall. */
 CASE(crash_reset)
 {
 	gate_call(GATE_CALL_RESET, 0, 0, 0);

@@ -135,9 +135,8 @@ way:
 
 	.section .text.start, "ax", @progbits
 hvm_start:
-	xor %ebp, %ebp
-	call hvm_boot
-	ud2
+	mov $hvm_boot, %ebx
+	jmp start_in
 
 	.section .bss.gate_ports, "aw", @nobits
 	.balign 4
