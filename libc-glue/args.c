@@ -18,8 +18,9 @@
 #include "core/core.h"
 #include "core/err.h"
 
-/* The options of pith that do not begin with "pith.". */
-static const char *const keys[] = { "ip", "ip6", "gw", "gw6", "dns", "mtu", "hostname" };
+/* The options of pith that do not begin with "pith."; a number behind is that of an interface. */
+static const char *const keys[] = { "ip", "ip6", "gw", "mtu", "dns", "hostname" };
+#define NUMBERED 4u /* so many of them may have one */
 
 /* Length of the word up to its '=', 0 when there is none. */
 static size_t key_length(const char *word)
@@ -33,12 +34,13 @@ static bool is_ours(const char *word)
 {
 	size_t i, len = key_length(word);
 
-	if (!len)
-		return false;
-	for (i = 0; i < sizeof keys / sizeof *keys; i++)
-		if (strlen(keys[i]) == len && !memcmp(word, keys[i], len))
+	for (i = 0; len && i < sizeof keys / sizeof *keys; i++) {
+		size_t base = strlen(keys[i]);
+
+		if (!strncmp(word, keys[i], base) && base + (i < NUMBERED ? strspn(word + base, "0123456789") : 0) == len)
 			return true;
-	return !strncmp(word, "pith.", 5);
+	}
+	return len && !strncmp(word, "pith.", 5);
 }
 
 static bool is_environment(const char *word)
@@ -88,7 +90,8 @@ static void set_variable(char **env, int *n, char *word)
 /* An option that is mistyped would otherwise do nothing, silently. Those that there are: core/start.c. */
 static void check_name(const char *word)
 {
-	if (!strncmp(word, "pith.", 5) && strncmp(word + 5, "log=", 4) && strncmp(word + 5, "stack=", 6))
+	if (!strncmp(word, "pith.", 5) && strncmp(word + 5, "log=", 4) && strncmp(word + 5, "stack=", 6) &&
+	    strncmp(word + 5, "queues=", 7))
 		log_line(LOG_WARN, "args: %s: pith has no such option, ignored", word);
 }
 

@@ -66,7 +66,8 @@ int main(void)
 	gives("one virtio_mmio.device=512@0xfeb00e00:12", "one|");
 	gives("-- one virtio_mmio.device=512@0xfeb00e00:12", "one|");
 	gives("gw=10.0.0.1 dns=1.1.1.1 hostname=h ip6=x", "|");
-	gives("ipx=1 gwen=2", "ipx=1 gwen=2|");
+	gives("ip1=10.0.0.1/24 ip61=off gw1=10.0.0.2 mtu12=1400 one", "one|");
+	gives("ipx=1 gwen=2 ip1x=3 dns1=4", "ipx=1 gwen=2 ip1x=3 dns1=4|");
 	gives("'open", "-22:|");
 	gives("a b\\", "-22:|");
 	gives("\"\" x", " x|");
