@@ -122,6 +122,16 @@ point "and leaves no output" test ! -e x
 point "pith-run refuses what is no option" refuses "pith-run: --nonsense:" "$bin/pith-run" --nonsense greet
 point "pith-run refuses what is no image" refuses "nowhere" "$bin/pith-run" nowhere
 point "pith-run --dry-run" sh -c '"$1" --dry-run --accel=tcg --port 8080:80 greet 2>&1 | grep -q hostfwd=tcp:127.0.0.1:8080-:80' - "$bin/pith-run"
+point "pith-disk makes a disk that a BIOS boots" "$bin/pith-disk" greet d.disk 7 'two words'
+boots() {
+	timeout 60 qemu-system-x86_64 -accel tcg -M pc -m 64 -nodefaults -display none -no-reboot -serial stdio -device isa-debug-exit,iobase=0xf4,iosize=4 \
+		-drive file=d.disk,format=raw < /dev/null > out 2>&1
+	test $? = 15 && grep -q 'hello world, 7: ' out || { cat out; return 1; }
+}
+point "and GRUB on it starts the image with its arguments" boots
+cp d.disk e.disk
+point "the same disk again" sh -c '"$@" && cmp d.disk e.disk' - "$bin/pith-disk" greet d.disk 7 'two words'
+point "pith-disk refuses what is no image" refuses "nowhere: no such file" "$bin/pith-disk" nowhere d.disk
 point "make uninstall" make -s -C "$where" uninstall DESTDIR="$tmp/root"
 point "nothing is left" test -z "$(find "$tmp/root" -type f)"
 

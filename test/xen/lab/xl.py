@@ -67,8 +67,12 @@ class Guest:
         self.host, self.name, self.flavour, self.console, self.domid = host, name, flavour or FLAVOUR, "", None
         self.log = "%s/%s.log" % (host.job, name)
         self.config = "%s/%s.cfg" % (host.job, name)
-        text = ["name='%s'" % name, "type='%s'" % self.flavour, "kernel='%s'" % host.file(os.path.basename(image) + ".xen"), "memory=%s" % memory,
-                "tsc_mode='native'", "cmdline=\"%s\"" % line, "vif=[%s]" % ",".join("'%s'" % v for v in vifs),
+        if self.flavour == "hvm":  # the command line is GRUB's then
+            disks = [host.file(os.path.basename(image) + ".disk") + ",raw,hda,rw", *disks]
+            start_words = ["vga='none'", "vnc=0", "boot='c'"]
+        else:
+            start_words = ["kernel='%s'" % host.file(os.path.basename(image) + ".xen"), "cmdline=\"%s\"" % line]
+        text = ["name='%s'" % name, "type='%s'" % self.flavour, "memory=%s" % memory, "tsc_mode='native'", *start_words, "vif=[%s]" % ",".join("'%s'" % v for v in vifs),
                 "disk=[%s]" % ",".join("'%s'" % d for d in disks), "on_poweroff='preserve'", "on_reboot='restart'", "on_crash='preserve'", extra]
         self.status, self.said = host.shell("rm -f %s; cat > %s <<'EOF'\n%s\nEOF\nxl create -q -p %s" % (self.log, self.config, "\n".join(text), self.config), 120)
         if self.status == 0:
