@@ -353,19 +353,25 @@ static void run_gives_up(void)
 	must(blk_arm(0) && blk_reap(0, &v, 1) == 1 && v == &r && r.status == -ERR_IO && !blk_arm(0));
 }
 
-/* The host forgets its queue: a second later it is rung again, and not before. */
+/*
+ * The host forgets its queue: a second later it is rung again, and not before. Some requests need no doorbell, or
+ * are done before it.
+ */
 static void run_deaf(void)
 {
-	uint64_t from;
+	unsigned late = 0;
 
 	boot();
-	for (unsigned i = 0; i < 3; i++) {
-		must(!request(BLK_READ, 0, 1, data));
-		dev->queue[0].awake = false;
+	for (unsigned i = 0; i < 40; i++) {
+		uint64_t from = plat_now(), took;
+
 		vmm.lie = LIE_DEAF;
-		from = plat_now();
-		must(!request(BLK_READ, 0, 1, data) && plat_now() - from >= 1000000000 && plat_now() - from < 1100000000);
+		must(!request(BLK_READ, 0, 1, data));
+		took = plat_now() - from;
+		must(took < 100000000 || (vmm.lie == LIE_NONE && took >= 1000000000 && took < 1100000000));
+		late += took >= 1000000000;
 	}
+	must(late > 0);
 }
 
 /* ---- coming up ---- */
