@@ -184,7 +184,7 @@ int sock_tcp_new(struct sock *s)
 	if (!s->tcp)
 		return -ENOBUFS;
 	s->state = SOCK_IDLE;
-	s->eof = false;
+	s->eof = s->shut_read = s->shut_write = false;
 	s->tcp->snd_buf = s->sndbuf;
 	s->tcp->rto = s->tcp->sv = RTO_FIRST;
 	set_callbacks(s);
