@@ -6,7 +6,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -47,6 +49,37 @@ static void limits(void)
 	is(setpriority(PRIO_PROCESS, 0, 5), 0, "to stand back is granted");
 	ok(getpriority(99, 0) == -1 && errno == EINVAL, "of what is nothing: EINVAL");
 	ok(setpriority(PRIO_PROCESS, 99999999, 0) == -1 && errno == ESRCH, "of who is nobody: ESRCH");
+}
+
+/* A path's parts, as in POSIX's table. */
+static void paths(void)
+{
+	static const char *const table[][3] = {
+		{ "/usr/lib", "/usr", "lib" }, { "/usr/", "/", "usr" }, { "usr", ".", "usr" }, { "/", "/", "/" }, { "///", "/", "/" },
+		{ ".", ".", "." }, { "..", ".", ".." }, { "a//b//", "a", "b" }, { "", ".", "." },
+	};
+	unsigned i, bad = 0;
+
+	for (i = 0; i < sizeof table / sizeof table[0]; i++) {
+		char one[16], two[16];
+
+		bad += strcmp(dirname(strcpy(one, table[i][0])), table[i][1]) != 0;
+		bad += strcmp(basename(strcpy(two, table[i][0])), table[i][2]) != 0;
+	}
+	is(bad, 0, "dirname and basename");
+}
+
+static void scheduling(void)
+{
+	struct sched_param param = { .sched_priority = 0 };
+
+	ok(sched_getscheduler(0) == SCHED_OTHER && sched_setscheduler(0, SCHED_OTHER, &param) == 0, "one policy");
+	ok(sched_getparam(0, &param) == 0 && param.sched_priority == 0 && sched_get_priority_min(SCHED_OTHER) == 0, "one priority");
+	ok(sched_getscheduler(99999999) == -1 && errno == ESRCH, "nobody else's");
+	flockfile(stdout);
+	ok(ftrylockfile(stdout) == 0, "a stream can be held, twice by who holds it");
+	funlockfile(stdout);
+	funlockfile(stdout);
 }
 
 static void environment(void)
@@ -148,6 +181,8 @@ int main(int argc, char **argv)
 	ok(argc >= 1 && argv[argc] == NULL, "argv ends with NULL");
 	identity();
 	limits();
+	paths();
+	scheduling();
 	environment();
 	randomness();
 	endings();
