@@ -329,7 +329,7 @@ static size_t queue_chunk(struct sock *s, struct iov *from, size_t n, bool more)
 	struct segs_chunk *chunk;
 	size_t done;
 
-	n = n < SEGS_CHUNK_MAX ? n : SEGS_CHUNK_MAX;
+	n = n < segs_longest(s->tcp) ? n : segs_longest(s->tcp); /* no short rest behind a long segment */
 	chunk = segs_chunk(n);
 	if (!chunk)
 		return 0;

@@ -124,6 +124,13 @@ static u16_t longest(const struct tcp_pcb *pcb)
 	return (u16_t)(most - most % wire);
 }
 
+size_t segs_longest(const struct tcp_pcb *pcb)
+{
+	u16_t most = longest(pcb);
+
+	return most > wire_len(pcb) ? most : SEGS_CHUNK_MAX;
+}
+
 /* Consumes data. */
 static struct tcp_seg *seg_new(const struct tcp_pcb *pcb, struct pbuf *data, u32_t seqno, u8_t flags)
 {

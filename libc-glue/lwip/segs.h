@@ -20,6 +20,12 @@ struct segs_chunk {
 	char data[]; /* aligned to 16 */
 };
 
+/*
+ * How much data is worth a chunk: as long a segment as device and windows allow. Where nobody cuts
+ * segments it is SEGS_CHUNK_MAX.
+ */
+size_t segs_longest(const struct tcp_pcb *pcb);
+
 /* Room for len (1 to SEGS_CHUNK_MAX) bytes, with one reference. NULL when the arena is full. */
 struct segs_chunk *segs_chunk(size_t len);
 
