@@ -480,7 +480,7 @@ static void test_many_at_once(void)
 	unsigned bad = 0, i;
 
 	for (i = 0; i < 60 && sprintf(ask[i].name, "host%u.example", i); i++)
-		ask[i].thread = thread_create("ask", ask_one, &ask[i], 65536);
+		ask[i].thread = thread_create("ask", ask_one, &ask[i], 400000); /* the wire runs on it, too */
 	for (i = 0; i < 60; bad += ask[i++].rc != 0)
 		thread_join(ask[i].thread);
 	is(bad, 0, "60 threads ask at once, and each hears");
