@@ -178,7 +178,7 @@ int xenbus_publish(struct xenbus_dev *dev, const struct xenbus_keys *keys, enum 
 void xenbus_forget(struct xenbus_dev *dev, const char *names);
 
 /*
- * How many queues: as many as the command line asks for (xen.queues) and the backend has, at most
+ * How many queues: as many as the command line asks for (pith.queues) and the backend has, at most
  * max. One where it does not ask: one vCPU gains nothing from more by itself. Or -ERR_PROTO.
  */
 int xenbus_queues(struct xenbus_dev *dev, unsigned max);

@@ -297,8 +297,8 @@ int xenbus_queues(struct xenbus_dev *dev, unsigned max)
 
 	if (xenbus_number(dev, "multi-queue-max-queues", UINT32_MAX, 1, &most) < 0)
 		return -ERR_PROTO;
-	if (option_get("xen.queues", text, sizeof(text)) >= 0 && fmt_number(text, UINT32_MAX, &want) < 0)
-		log_line(LOG_WARN, "xen.queues=%s: not a number, ignored", text);
+	if (option_get("pith.queues", text, sizeof(text)) >= 0 && fmt_number(text, UINT32_MAX, &want) < 0)
+		log_line(LOG_WARN, "pith.queues=%s: not a number, ignored", text);
 	want = want < most ? want : most;
 	want = want < max ? want : max;
 	return want > 0 ? (int)want : 1;

@@ -468,14 +468,6 @@ void fake_nic_break(unsigned n)
 		fake_interrupt(FAKE_NIC0 + n, fake_now());
 }
 
-void nic_group(unsigned n, const uint8_t mac[6], bool join)
-{
-	(void)join;
-	opened(n, "nic_group");
-	if (!(mac[0] & 1))
-		fake_wrong("nic_group(%u): the address of a station", n);
-}
-
 void fake_nic_reset(unsigned n)
 {
 	struct device *d = &device[n];

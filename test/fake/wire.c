@@ -91,3 +91,11 @@ uint64_t wire_sum(const struct nic_frag *v, unsigned nv)
 			h = (h ^ ((const uint8_t *)v[i].base)[j]) * 0x100000001b3u;
 	return h;
 }
+
+/* A wire floods: every group's frames come, asked for or not, as nic.h allows. */
+void nic_group(unsigned n, const uint8_t mac[6], bool join)
+{
+	(void)join;
+	if (!(mac[0] & 1))
+		fake_wrong("nic_group(%u): the address of a station", n);
+}

@@ -285,7 +285,11 @@ static long poll(struct sched_poll *op)
 
 static long shutdown(unsigned reason)
 {
+	const char *status = xenhost_get("/local/domain/1/data/exit-status");
+
 	console_run();
+	if (xenhost.exit_status && (!status || strcmp(status, xenhost.exit_status)))
+		xenhost_wrong("exit status %s told, not %s", status ? status : "not", xenhost.exit_status);
 	fflush(stdout);
 	if (reason == SHUTDOWN_crash)
 		_exit(XENHOST_CRASH);

@@ -58,6 +58,7 @@ struct xenhost {
 	bool no_store;
 	bool open_for_ever;      /* as PV: the seal takes nothing away */
 	bool scribble;           /* what was fetched from a ring is overwritten at once (XSA-155) */
+	const char *exit_status; /* what must stand in data/exit-status at the end; NULL: anything */
 	bool quiet;              /* console output is kept, not shown */
 	bool store_dead, console_dead; /* takes nothing any more */
 	enum xenhost_lie lie;    /* back to LIE_NONE when it was told */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "test/fake/xenhost_back.h"
+#include "test/fake/xenhost_group.h"
 
 #define SLOTS_MAX 18u
 #define WAITING 64u
@@ -29,8 +30,7 @@ static struct nic {
 	unsigned n_waiting, next;
 	struct { unsigned queue; struct netif_tx_response rsp; } held[4096];
 	unsigned n_held;
-	uint8_t group[64][6];
-	unsigned n_groups;
+	struct xenhost_groups groups;
 } nics[XENHOST_NICS];
 
 /* ---- the handshake ---- */
@@ -126,7 +126,7 @@ static void detach(struct nic *b)
 		back_detach(&b->tx[q]);
 		back_detach(&b->rx[q]);
 	}
-	b->n_queues = b->n_groups = 0;
+	b->n_queues = b->groups.n = 0;
 	b->n_held = 0;
 }
 
@@ -200,30 +200,6 @@ static void take_gso(struct nic *b, struct xenhost_nic *c, unsigned q, struct ni
 	hold(b, q, 0, true);
 }
 
-static unsigned group_find(const struct nic *b, const uint8_t *mac)
-{
-	unsigned i = 0;
-
-	while (i < b->n_groups && memcmp(b->group[i], mac, 6))
-		i++;
-	return i;
-}
-
-/* As Linux' netback: a list, which may be full; an address twice, or one that is not there, is a guest's mistake. */
-static int16_t group_change(struct nic *b, const struct xenhost_nic *c, const struct netif_extra_info *x)
-{
-	bool add = x->type == XEN_NETIF_EXTRA_TYPE_MCAST_ADD;
-	unsigned i = group_find(b, x->u.mcast.addr);
-
-	if (!c->groups || x->flags || !(x->u.mcast.addr[0] & 1) || add != (i == b->n_groups))
-		xenhost_wrong("netback: group request %u", x->type);
-	if (add && b->n_groups >= (c->groups_most ? c->groups_most : 64))
-		return NETIF_RSP_ERROR;
-	memcpy(b->group[i], add ? x->u.mcast.addr : b->group[b->n_groups - 1], 6);
-	b->n_groups += add ? 1u : -1u;
-	return NETIF_RSP_OKAY;
-}
-
 /* A dummy request that says something about a group. Whether this was one. */
 static bool take_group(struct nic *b, struct xenhost_nic *c, unsigned q)
 {
@@ -239,7 +215,7 @@ static bool take_group(struct nic *b, struct xenhost_nic *c, unsigned q)
 	if (req.flags & NETTXF_more_data)
 		xenhost_wrong("netback: a group request that goes on");
 	b->tx[q].cons += 2;
-	hold_status(b, q, req.id, group_change(b, c, &x));
+	hold_status(b, q, req.id, xenhost_group_change(&b->groups, c, &x));
 	hold(b, q, 0, true);
 	return true;
 }
@@ -358,20 +334,12 @@ static bool run_tx(struct nic *b, struct xenhost_nic *c, unsigned n)
 
 /* ---- frames to the guest ---- */
 
-static bool filtered(const struct nic *b, const uint8_t *mac)
-{
-	static const uint8_t everybody[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
-
-	return mac[0] & 1 && memcmp(mac, everybody, 6) && group_find(b, mac) == b->n_groups &&
-	       xenhost_get_number(b->front, "request-multicast-control", 0) == 1;
-}
-
 void xenhost_net_send(unsigned n, const void *frame, unsigned len, const struct nic_offload *off, unsigned part)
 {
 	struct nic *b = &nics[n];
 	struct frame *f = &b->waiting[b->n_waiting];
 
-	if (filtered(b, frame)) {
+	if (xenhost_get_number(b->front, "request-multicast-control", 0) == 1 && !xenhost_group_wanted(&b->groups, frame)) {
 		xenhost_nic[n].filtered++;
 		return;
 	}

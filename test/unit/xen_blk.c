@@ -69,7 +69,7 @@ static void draw_features(void)
 	xenhost.eacces = (unsigned)xenhost_below(3);
 	xenhost.spurious = (unsigned)xenhost_below(500);
 	xenhost.memory = (size_t[]){ 3u << 20, 32u << 20 }[xenhost_below(2)];
-	snprintf(line, sizeof(line), "xen.queues=%u", (unsigned)xenhost_below(6));
+	snprintf(line, sizeof(line), "pith.queues=%u", (unsigned)xenhost_below(6));
 	xenhost.cmdline = line;
 }
 
@@ -314,7 +314,7 @@ static void no_memory(void)
 	int rc;
 
 	xenhost_disk[0].queues = 2;
-	xenhost.cmdline = "xen.queues=2";
+	xenhost.cmdline = "pith.queues=2";
 	boot();
 	before = page_unused();
 	fault_set(fail_at);

@@ -369,6 +369,13 @@ static void exit_status(void)
 	plat_exit(PLAT_OFF, 3);
 }
 
+static void exit_told(void)
+{
+	xenhost.exit_status = "3";
+	boot();
+	plat_exit(PLAT_OFF, 3);
+}
+
 static void no_store(void)
 {
 	struct nic_info info;
@@ -422,6 +429,7 @@ int main(void)
 	ok(xenhost_child(ask_crash, XENHOST_CRASH), "shutdown: crash");
 	ok(xenhost_child(ask_late, XENHOST_REBOOT), "shutdown: a program that does not end is ended");
 	ok(xenhost_child(sysrq, XENHOST_CRASH), "sysrq: crash");
+	ok(xenhost_child(exit_told, 0), "exit: the status stands in xenstore");
 	ok(xenhost_child(exit_status, 0), "exit: with a dead xenstored");
 	ok(xenhost_child(no_store, 0), "start: without xenstore");
 	ok(xenhost_child(plat, 0), "plat: wall clock, entropy");

@@ -30,7 +30,7 @@ static struct sent {
 } out[FRAMES + 8];
 static unsigned n_out, n_seen, n_back;
 
-static void boot(void)
+static inline void boot(void)
 {
 	xenhost.quiet = !getenv("PITH_LOUD");
 	xenhost.scribble = true;
@@ -42,7 +42,7 @@ static void boot(void)
 /* ---- making frames ---- */
 
 /* The pseudo header's sum in its place, as a stack leaves it for the device. */
-static void partial(uint8_t *f, unsigned len, bool six, struct nic_offload *off)
+static inline void partial(uint8_t *f, unsigned len, bool six, struct nic_offload *off)
 {
 	uint32_t l4 = six ? 54 : 34, sum = 6 + (len - l4);
 
@@ -56,7 +56,7 @@ static void partial(uint8_t *f, unsigned len, bool six, struct nic_offload *off)
 }
 
 /* A TCP frame of random contents; its first payload bytes are its number. */
-static void make(uint8_t *f, unsigned len, bool six, uint32_t number)
+static inline void make(uint8_t *f, unsigned len, bool six, uint32_t number)
 {
 	unsigned l4 = six ? 54 : 34;
 
@@ -78,19 +78,16 @@ static void make(uint8_t *f, unsigned len, bool six, uint32_t number)
 
 /* ---- out ---- */
 
+static bool plain;  /* any frame is expected */
 static bool tagged; /* one frame with a VLAN tag is expected: whole, its checksum right (pseudo-header counted as 0) */
-
-static void rest(uint64_t ns)
-{
-	for (uint64_t end = plat_now() + ns; plat_now() < end;)
-		plat_wait(end);
-}
 
 void xenhost_net_input(unsigned n, const uint8_t *frame, unsigned len, const struct nic_offload *off)
 {
 	uint32_t number;
 
 	(void)n;
+	if (plain)
+		return;
 	must(len >= 78);
 	if (tagged) {
 		uint32_t sum = 0;
@@ -116,7 +113,7 @@ void xenhost_net_input(unsigned n, const uint8_t *frame, unsigned len, const str
 	must(off->gso_size == (off->flags & (NIC_GSO_TCP4 | NIC_GSO_TCP6) ? out[number].off.gso_size : 0));
 }
 
-static void take_tokens(void)
+static inline void take_tokens(void)
 {
 	void *token[7];
 	unsigned n = nic_tx_done(0, token, 1 + (unsigned)xenhost_below(7));
@@ -132,7 +129,7 @@ static void take_tokens(void)
 }
 
 /* Where a frame's bytes lie in the arena: places chosen at random, then copied there; one at a time, so nothing is overwritten early. */
-static unsigned scatter(const uint8_t *data, unsigned len, struct nic_frag *v)
+static inline unsigned scatter(const uint8_t *data, unsigned len, struct nic_frag *v)
 {
 	unsigned n = 1 + (unsigned)xenhost_below(6), at = 0;
 
@@ -147,7 +144,7 @@ static unsigned scatter(const uint8_t *data, unsigned len, struct nic_frag *v)
 	return n;
 }
 
-static void choose_offload(const struct nic_info *info, struct sent *s, bool *six, struct nic_offload *off)
+static inline void choose_offload(const struct nic_info *info, struct sent *s, bool *six, struct nic_offload *off)
 {
 	bool big = xenhost_below(3) == 0;
 
@@ -165,7 +162,7 @@ static void choose_offload(const struct nic_info *info, struct sent *s, bool *si
 }
 
 /* One frame of random size and shape. False: the ring is full. */
-static bool send_one(const struct nic_info *info)
+static inline bool send_one(const struct nic_info *info)
 {
 	struct sent *s = &out[n_out];
 	struct nic_offload want = { 0 };
@@ -208,7 +205,7 @@ static unsigned n_in, n_sent_in;
 static uint32_t lent[64];
 static unsigned n_lent;
 
-static void send_in(void)
+static inline void send_in(void)
 {
 	struct nic_offload off = { 0 };
 	bool six = xenhost_below(2);
@@ -240,7 +237,7 @@ static void send_in(void)
 	xenhost_net_send(0, data, len, &off, part);
 }
 
-static void give_back_one(void)
+static inline void give_back_one(void)
 {
 	unsigned i = (unsigned)xenhost_below(n_lent);
 
@@ -249,7 +246,7 @@ static void give_back_one(void)
 }
 
 /* Whole frames only, with what was said of them. Several queues may mix the order: the number tells which it is. */
-static void take_frame(const struct nic_buf *v, unsigned n)
+static inline void take_frame(const struct nic_buf *v, unsigned n)
 {
 	static uint8_t data[70000];
 	unsigned len = 0;
@@ -273,7 +270,7 @@ static void take_frame(const struct nic_buf *v, unsigned n)
 	n_in++;
 }
 
-static unsigned receive(void)
+static inline unsigned receive(void)
 {
 	struct nic_buf v[64];
 	unsigned n = nic_rx(0, v, 64), from = 0;
@@ -291,7 +288,7 @@ static unsigned receive(void)
 /* ---- cases ---- */
 
 /* What a backend has; a later one may have more or less. */
-static void draw_backend(void)
+static inline void draw_backend(void)
 {
 	struct xenhost_nic *c = &xenhost_nic[0];
 
@@ -306,7 +303,7 @@ static void draw_backend(void)
 	c->shuffle = xenhost_below(2);
 }
 
-static void draw_features(void)
+static inline void draw_features(void)
 {
 	struct xenhost_nic *c = &xenhost_nic[0];
 	static char line[32];
@@ -317,11 +314,11 @@ static void draw_features(void)
 	xenhost.eagain = (unsigned)xenhost_below(3);
 	xenhost.eacces = (unsigned)xenhost_below(3);
 	xenhost.spurious = (unsigned)xenhost_below(500);
-	snprintf(line, sizeof(line), "xen.queues=%u", (unsigned)xenhost_below(6));
+	snprintf(line, sizeof(line), "pith.queues=%u", (unsigned)xenhost_below(6));
 	xenhost.cmdline = line;
 }
 
-static void open_nic(struct nic_info *info)
+static inline void open_nic(struct nic_info *info)
 {
 	must(nic_open(0, info) == 0);
 	must(info->up && !info->broken && info->mac[5] == 1);
@@ -334,7 +331,7 @@ static void open_nic(struct nic_info *info)
 }
 
 /* Polls, arms, sleeps: as the loop does. A lost wake-up is a deadlock, which xenhost.c reports. */
-static void turn(const struct nic_info *info, bool may_send)
+static inline void turn(const struct nic_info *info, bool may_send)
 {
 	bool did = false;
 
@@ -351,7 +348,7 @@ static void turn(const struct nic_info *info, bool may_send)
 		plat_wait(n_back == n_out && n_in == n_sent_in ? plat_now() + 1000000 : PLAT_FOREVER);
 }
 
-static void finish(const struct nic_info *info)
+static inline void finish(const struct nic_info *info)
 {
 	unsigned lent_now, total;
 
