@@ -24,11 +24,24 @@ bool flavour_hvm_place(unsigned space, unsigned index, uintptr_t addr)
 	return hypercall_memory(XENMEM_add_to_physmap, &op) >= 0 && gate_map(addr, PAGE_SIZE, GATE_READ | GATE_WRITE) == 0;
 }
 
+/*
+ * The layout of the shared info is that of the mode in which the guest last said how it wants its
+ * interrupts: on HVM that was 32-bit firmware. We want none, and say so in 64 bits.
+ */
+static void use_64_bits(void)
+{
+	struct xen_hvm_param p = { .domid = DOMID_SELF, .index = HVM_PARAM_CALLBACK_IRQ, .value = 0 };
+
+	if (hypercall_hvm(HVMOP_set_param, &p) < 0)
+		log_line(LOG_WARN, "xen: the layout of the shared info cannot be chosen");
+}
+
 void flavour_hvm_start(void)
 {
 	if (!hypercall_possible())
 		log_panic("xen: this machine is not Xen: an image of another platform is needed");
 	ports_unplug();
+	use_64_bits();
 	if (!flavour_hvm_place(XENMAPSPACE_shared_info, 0, GATE_SHARED_INFO))
 		log_panic("xen: no shared info");
 }
