@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How the machine gets its address and how it finds others: DHCP, the command line, DNS, and addresses as text.
+ * How the machine gets its address and how it finds others: DHCP, the command line, DNS.
  *
  * The servers are made by hand (netpeer.c), and some of them lie. Each way of starting is a process of its own.
  */
-#include <arpa/inet.h>
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/plat.h"
-#include "libc-glue/inet.h"
 #include "libc-glue/lwip/netdev.h"
 #include "libc-glue/netdb.h"
 #include "libc-glue/sock.h"
@@ -422,49 +420,6 @@ static void test_lies(void)
 	server = HONEST;
 }
 
-/* ---- Addresses as text, against the host's ---- */
-
-static void test_text(void)
-{
-	static const char *const old[] = { "1.2.3.4", "127.1", "0x7f.1", "017.1.2", "1.2.3", "4294967295", "4294967296", "1.256.3.4", "", "1.2.3.4.5",
-					   "08.1", "1.2.3.4 x", "256", "1..2", "a.b" };
-	unsigned bad = 0;
-
-	for (unsigned i = 0; i < 200000; i++) {
-		char text[64], ours[64], theirs[64];
-		uint8_t a[16] = { 0 }, b[16] = { 0 };
-		static const char chars[] = "0123456789abcdefABF::::...%g ";
-		int family = fake_chance(5000) ? AF_INET : AF_INET6, rc;
-
-		for (size_t k = fake_below(16); k < 16; k++) /* addresses with zeros in them */
-			a[k] = fake_chance(5000) ? (uint8_t)fake_random() : 0;
-		inet_format(family, a, ours, sizeof ours);
-		inet_ntop(family, a, theirs, sizeof theirs);
-		/* glibc writes addresses below ::1:0:0 in IPv4's way, which RFC 5952 5 leaves to a known prefix. */
-		if (!(family == AF_INET6 && memcmp(a, b, 12) == 0))
-			bad += strcmp(ours, theirs) != 0;
-		strcpy(text, theirs);
-		for (uint64_t k = fake_below(4); k > 0; k--)
-			text[fake_below(strlen(text) + 1)] = chars[fake_below(sizeof chars)];
-		text[63] = '\0';
-		memset(a, 0, sizeof a);
-		rc = inet_parse(family, text, a);
-		if (rc != inet_pton(family, text, b) || (rc == 1 && memcmp(a, b, family == AF_INET ? 4 : 16) != 0)) {
-			bad++;
-			printf("# %s: %d\n", text, rc);
-		}
-	}
-	is(bad, 0, "addresses are written and read as the host does");
-	for (unsigned i = 0; i < sizeof old / sizeof old[0]; i++) {
-		struct in_addr a = { 0 }, b = { 0 };
-		bool ours = inet_parse_old(old[i], &a), theirs = inet_aton(old[i], &b);
-
-		ok(ours == theirs && (!ours || a.s_addr == b.s_addr), "inet_aton(\"%s\")", old[i]);
-	}
-	is(inet_parse(77, "1.2.3.4", said), -EAFNOSUPPORT, "no such family");
-	is(inet_format(AF_INET, "\1\2\3\4", said, 7), -ENOSPC, "no room");
-}
-
 /* Many threads at once, more than lwIP has places for: nobody is turned away. */
 static void ask_one(void *arg)
 {
@@ -477,18 +432,21 @@ static void ask_one(void *arg)
 static void test_many_at_once(void)
 {
 	static struct { int rc; char name[28]; struct thread *thread; } ask[60];
-	unsigned bad = 0, i;
+	unsigned bad = 0;
 
-	for (i = 0; i < 60 && sprintf(ask[i].name, "host%u.example", i); i++)
+	for (unsigned i = 0; i < 60; i++) {
+		sprintf(ask[i].name, "host%u.example", i);
 		ask[i].thread = thread_create("ask", ask_one, &ask[i], 400000); /* the wire runs on it, too */
-	for (i = 0; i < 60; bad += ask[i++].rc != 0)
+	}
+	for (unsigned i = 0; i < 60; i++) {
 		thread_join(ask[i].thread);
+		bad += ask[i].rc != 0;
+	}
 	is(bad, 0, "60 threads ask at once, and each hears");
 }
 
 int main(void)
 {
-	test_text();
 	test_starting();
 	fake.quiet = true;
 	start("ip=10.0.0.1/24,gw=10.0.0.9,dns=10.0.0.9 ip6=off");
