@@ -12,6 +12,7 @@ import sys
 SOURCE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(SOURCE, "test/xen/lab"))
 import xl  # noqa: E402
+import xenboot  # noqa: E402
 
 PITH, LINUX = "10.0.2.50", "10.0.2.51"
 
@@ -34,7 +35,8 @@ class Peers:
         blk = os.path.join(bench.build, "bench/blk.xen")
         os.makedirs(os.path.dirname(blk), exist_ok=True)
         subprocess.run([bench.build + "/bin/pith-cc", "-p", "xen", "-O2", "-o", blk, SOURCE + "/bench/blk.c"], check=True)
-        self.host = xl.host(["demos/httpd", "bench/blk", "test/guest/bulk"], more, bench.build)
+        more["xen-stub.xen"] = xenboot.build_stub(bench.scratch)
+        self.host = xl.host(["demos/hello", "demos/httpd", "bench/blk", "test/guest/bulk", "test/guest/probe"], more, bench.build)
 
     def pith(self, image, words, **more):
         return xl.Guest(self.host, image, words, name="pith", flavour=self.flavour, memory=64, **more)
@@ -138,10 +140,13 @@ def disk(peers, by_turns, compare):
                 [("pith %s, %s" % (f, what), "Linux %s, %s" % (f, what), "at least 1")])
 
 
-def part(bench, by_turns, compare):
+def part(bench, by_turns, compare, results):
     peers = Peers(bench)
     with peers.host:
         for peers.flavour in bench.options.flavours or [f for f in xl.FLAVOURS if f != "hvm"]:
             for test in (network, httpd, disk):
                 if bench.options.only in test.__name__:
                     test(peers, by_turns, compare)
+            if bench.options.only in "boot":
+                xenboot.boot(peers.host, peers.flavour, bench.options.rounds, lambda what, v: results.series("xen", what, v, "ms"),
+                             lambda *row: results.add("xen", *row))

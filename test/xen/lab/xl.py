@@ -20,6 +20,7 @@ import local
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../guest/lib"))
 import net  # noqa: E402
+from machine import FLAVOURS  # noqa: E402,F401
 import tap  # noqa: E402
 
 FLAVOUR = os.environ.get("PITH_MACHINE") or "pv"
