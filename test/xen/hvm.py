@@ -1,6 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: MIT
-# test/run: timeout=400 flavours=hvm
+# test/run: timeout=600 flavours=hvm
 """test/xen/hvm.py -- the same images as HVM guests: from disks with Debian's GRUB on them, as tools/pith-disk makes them.
 
 Firmware and GRUB use the emulated disk; the guest then unplugs what is emulated, so that no disk and no interface is there twice.
@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lab
 import xl  # noqa: E402
 from xl import net, tap  # noqa: E402
 
-LIMIT = 60.0  # firmware and GRUB come first
+LIMIT = 150.0  # firmware and GRUB come first
 
 
 def make_disk(image, *words):

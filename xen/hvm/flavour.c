@@ -26,11 +26,14 @@ bool flavour_hvm_place(unsigned space, unsigned index, uintptr_t addr)
 
 /*
  * The layout of the shared info is that of the mode in which the guest last said how it wants its
- * interrupts: on HVM that was 32-bit firmware. We want none, and say so in 64 bits.
+ * interrupts: on HVM that was 32-bit firmware. We want none, and say so in 64 bits: by a vector that no
+ * channel raises, as all stay masked, because `xl shutdown` takes an HVM guest without one for deaf.
  */
+#define NO_CALLBACK (2ull << 56 | 0xff)
+
 static void use_64_bits(void)
 {
-	struct xen_hvm_param p = { .domid = DOMID_SELF, .index = HVM_PARAM_CALLBACK_IRQ, .value = 0 };
+	struct xen_hvm_param p = { .domid = DOMID_SELF, .index = HVM_PARAM_CALLBACK_IRQ, .value = NO_CALLBACK };
 
 	if (hypercall_hvm(HVMOP_set_param, &p) < 0)
 		log_line(LOG_WARN, "xen: the layout of the shared info cannot be chosen");
@@ -39,7 +42,7 @@ static void use_64_bits(void)
 void flavour_hvm_start(void)
 {
 	if (!hypercall_possible())
-		log_panic("xen: this machine is not Xen: an image of another platform is needed");
+		ports_wrong_machine();
 	ports_unplug();
 	use_64_bits();
 	if (!flavour_hvm_place(XENMAPSPACE_shared_info, 0, GATE_SHARED_INFO))

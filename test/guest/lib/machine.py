@@ -23,7 +23,7 @@ MACHINES = {
 }
 
 # What an image for Xen is started as (xl.cfg's type=).
-FLAVOURS = ("pv", "pvh")
+FLAVOURS = ("pv", "pvh", "hvm")
 
 # A KVM that emulates ring 0 knows fewer MSRs than the host's CPU model promises, hence -arch-capabilities.
 ACCELS = {
