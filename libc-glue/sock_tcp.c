@@ -124,12 +124,15 @@ static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t len)
 
 /*
  * What an error means depends on how far the connection was. A reset by a peer that has already said that
- * it sends no more is about what we sent (Linux's tcp_reset()); ERR_ABRT is ours, see sock_tcp_shutdown().
+ * it sends no more is about what we sent (Linux's tcp_reset()). ERR_ABRT is lwIP's own, where both ways
+ * are shut: data came all the same, or after a while nothing, which is no error.
  */
 static int meaning(const struct sock *s, err_t err)
 {
-	if (err == ERR_CLSD || (err == ERR_ABRT && s->shut_read && s->shut_write))
+	if (err == ERR_CLSD)
 		return 0;
+	if (err == ERR_ABRT && s->shut_read && s->shut_write)
+		return tcp_input_pcb == s->tcp ? ECONNRESET : 0;
 	if (s->state == SOCK_CONNECTING)
 		return err == ERR_RST ? ECONNREFUSED : ETIMEDOUT;
 	return err != ERR_RST ? ETIMEDOUT : s->eof ? EPIPE : ECONNRESET;

@@ -241,7 +241,8 @@ static void test_ends(void)
 	is(netglue_send(p[0], "x", 1, 0), 1, "who still sends");
 	wait_ms(300);
 	is(netglue_send(p[0], "x", 1, 0), -EPIPE, "is told that nobody listens");
-	is(netglue_recv(p[1], buf, 10, 0), 0, "here it is over");
+	is(netglue_recv(p[1], buf, 10, 0), -ECONNRESET, "and so is who does not");
+	is(netglue_recv(p[1], buf, 10, 0), 0, "it is over");
 	is(sock_shutdown(p[1], SHUT_RDWR), -ENOTCONN, "and nothing left to shut down");
 	fd_remove(p[0]);
 	fd_remove(p[1]);
