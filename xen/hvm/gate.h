@@ -49,6 +49,9 @@ bool flavour_hvm_place(unsigned space, unsigned index, uintptr_t addr);
 /* Is there a Xen below us? */
 bool hypercall_possible(void);
 
+/* There is none: says so where such a machine may be listening, and stops, as nothing here can end it. */
+_Noreturn void ports_wrong_machine(void);
+
 /*
  * Takes the emulated disks and network cards away, where there are some: the same disk must not be
  * there twice.

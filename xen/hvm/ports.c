@@ -11,10 +11,12 @@
  */
 
 #include "core/core.h"
+#include "core/x86/cpu.h"
 #include "core/x86/io.h"
 #include "xen/hvm/gate.h"
 
 #define DEBUG_PORT 0xe9u
+#define SERIAL_PORT 0x3f8u
 
 /* The PC's interrupt controllers, timer and clock; Xen emulates these itself. */
 #define PIC1_MASK 0x21u
@@ -65,4 +67,14 @@ void ports_unplug(void)
 void ports_say(const char *s, size_t len)
 {
 	outsb(DEBUG_PORT, s, len);
+}
+
+_Noreturn void ports_wrong_machine(void)
+{
+	static const char text[] = "pith: this image is for Xen, and this machine is not\r\n";
+
+	outsb(DEBUG_PORT, text, sizeof(text) - 1);
+	outsb(SERIAL_PORT, text, sizeof(text) - 1);
+	for (;;)
+		cpu_relax();
 }
