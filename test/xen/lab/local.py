@@ -22,8 +22,8 @@ class Local:
         if why:
             raise Failed(why)
         self.job = tempfile.mkdtemp(prefix="pith-xen.")
-        self.run_or_fail("ip link add %s type bridge && ip addr add %s/%d dev %s && ip -6 addr add %s/64 dev %s nodad; ip link set %s up" %
-                         (self.bridge, self.gateway, self.bits, self.bridge, self.outside6, self.bridge, self.bridge))
+        for words in ("link add {0} type bridge", "addr add {1}/{2} dev {0}", "-6 addr add {3}/64 dev {0}", "link set {0} up"):
+            self.run_or_fail("ip " + words.format(self.bridge, self.gateway, self.bits, self.outside6))
 
     def refusal(self):
         """Why this machine is no Xen host."""
