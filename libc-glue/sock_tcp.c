@@ -376,7 +376,8 @@ int sock_tcp_shutdown(struct sock *s, bool rd, bool wr)
 	s->shut_read |= rd;
 	s->shut_write |= wr;
 	shut_down(s, wr);
-	sock_wake(s, POLLIN | POLLOUT | (s->shut_read ? POLLRDHUP : 0) | (s->shut_read && s->shut_write ? POLLHUP : 0));
+	rd = s->shut_read || s->eof;
+	sock_wake(s, POLLIN | POLLOUT | (rd ? POLLRDHUP : 0) | (rd && s->shut_write ? POLLHUP : 0));
 	return rc;
 }
 

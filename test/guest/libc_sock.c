@@ -258,6 +258,10 @@ static void test_epoll(void)
 	ok(write(p[1], "a", 1) == 1 && read(p[0], buf, 1) == 1 && next_event() == 0, "that was never full tells nothing");
 	ok(close(p[0]) == 0 && next_event() == (EPOLLOUT | EPOLLERR), "but that its reader has gone");
 	close(p[1]);
+	make_pair(p);
+	ok(control(EPOLL_CTL_ADD, p[0], 0) == 0 && shutdown(p[1], SHUT_WR) == 0 && next_event() == 0, "who asks for nothing");
+	ok(shutdown(p[0], SHUT_WR) == 0 && next_event() == EPOLLHUP, "is told of the end");
+	close_both(p);
 	is(control(EPOLL_CTL_ADD, epfd, EPOLLIN), -EINVAL, "no epoll in itself");
 	close(epfd);
 }
