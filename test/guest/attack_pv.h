@@ -16,6 +16,8 @@
 #define PV_UPDATE_VA 14 /* xen/xen.h */
 #define PV_MMUEXT 26
 #define PV_NEW_BASE 5
+#define PV_EVENTS 32
+#define PV_ALLOC 6
 #define PV_SELF 0x7ff0
 
 extern char image_end[];
@@ -55,6 +57,10 @@ static inline void attack_pv(uint8_t *page)
 		uint32_t command;
 		uint64_t frame, unused;
 	} base = { PV_NEW_BASE, (entry & PV_FRAME) / PAGE_SIZE, 0 };
+	struct {
+		uint16_t domain, remote;
+		uint32_t port;
+	} channel = { PV_SELF, 0, 0 };
 
 	attack_point(entry && of_table, "page tables can be read, and tell where a page is");
 	if (!entry || !of_table)
@@ -64,6 +70,7 @@ static inline void attack_pv(uint8_t *page)
 	attack_point(pv_call(PV_MMUEXT, (uintptr_t)&base, 1, 0, PV_SELF) < 0, "Xen refuses page tables that are not proper");
 	attack_point(gate_call(GATE_CALL_MAP, at, 12, 0) == 0 && attack(attack_read, at) < 0, "a call of the gate does nothing");
 	attack_point(gate_map(at, PAGE_SIZE, GATE_READ | GATE_EXEC) < 0, "gate_map() refuses executable memory behind the seal");
+	attack_point(pv_call(PV_EVENTS, PV_ALLOC, (uintptr_t)&channel, 0, 0) == 0, "PV cannot stop: a channel to another domain is opened");
 	page[0] = 0xc3;
 	attack_point(attack(attack_jump, at) == 14, "data cannot be run");
 	attack_point(pv_call(PV_UPDATE_VA, at, entry & ~PV_NX, 2, 0) == 0 && attack(attack_jump, at) < 0 && attack(attack_write, at) < 0,
