@@ -69,6 +69,7 @@ struct blkfront {
 	unsigned number;
 	uint16_t handle;
 	bool connected, broken;
+	bool begun; /* our keys are there, the backend is not yet Connected */
 	bool flush, barrier; /* what the backend can; either may turn out not to be so */
 	unsigned order;      /* pages of a ring, as a power of two */
 	unsigned indirect;   /* the most segments of an indirect request; 0: none */

@@ -244,8 +244,8 @@ static int publish(struct blkfront *d)
 	return xenbus_publish(&d->dev, &k, XenbusStateInitialised);
 }
 
-/* One connection, from features to Connected. The same for the first and for every later one. */
-static int connect(struct blkfront *d, bool again)
+/* One connection, up to our keys. The same for the first and for every later one. */
+static int begin(struct blkfront *d, bool again)
 {
 	int rc = xenbus_attach(&d->dev);
 
@@ -257,13 +257,17 @@ static int connect(struct blkfront *d, bool again)
 		start_queue(d->queue[i]);
 	if (rc == 0 && again)
 		xenbus_forget(&d->dev, STALE);
-	if (rc == 0)
-		rc = publish(d);
-	if (rc == 0)
-		rc = xenbus_wait_connected(&d->dev);
-	if (rc == 0)
-		rc = read_shape(d, again);
-	/* Last: Connected means that what the disk said of itself was read and can be used. */
+	return rc == 0 ? publish(d) : rc;
+}
+
+/*
+ * The rest of it, when the backend is Connected. Our own Connected comes last: it means that what the
+ * disk said of itself was read and can be used.
+ */
+static int finish(struct blkfront *d, bool again)
+{
+	int rc = read_shape(d, again);
+
 	return rc == 0 ? xenbus_ready(&d->dev) : rc;
 }
 
@@ -315,7 +319,11 @@ int blk_open(unsigned n, struct blk_info *info)
 	d->dev = dev;
 	d->number = n;
 	d->handle = handle_of(&dev);
-	rc = connect(d, false);
+	rc = begin(d, false);
+	if (rc == 0)
+		rc = xenbus_wait_connected(&d->dev);
+	if (rc == 0)
+		rc = finish(d, false);
 	if (rc < 0) {
 		log_line(LOG_ERR, "blk%u: %s cannot be brought up, error %d", n, dev.path, -rc);
 		discard(d);
@@ -347,34 +355,65 @@ void connect_disk_break(struct blkfront *d, const char *why)
 	xenbus_say(&d->dev, XenbusStateClosing);
 }
 
-/*
- * What fired the watch: a new size (Connected, said once more), a backend that goes, or InitWait,
- * its invitation to begin anew. connect() waits for at most XENBUS_OPEN_NS a step, and every thread
- * with it: that is what a reconnect costs.
- */
-void connect_disk_service(struct blkfront *d)
+static void resized(struct blkfront *d)
 {
-	enum xenbus_state other;
 	uint64_t before = d->info.sectors;
 
-	if (!d->dev.watch.fired || d->broken)
-		return;
-	/* Before the look: a change after it fires again. */
-	d->dev.watch.fired = false;
-	other = xenbus_other_state(&d->dev);
-	if (d->connected && other == XenbusStateConnected && read_size(d) == 0 && d->info.sectors != before)
+	if (read_size(d) == 0 && d->info.sectors != before)
 		log_line(LOG_INFO, "blk%u: resized, %llu sectors", d->number, (unsigned long long)d->info.sectors);
-	if (d->connected && other != XenbusStateConnected) {
-		log_line(LOG_WARN, "blk%u: down, backend state %u", d->number, (unsigned)other);
-		for (unsigned i = 0; i < d->n_queues && !d->broken; i++)
-			queue_poll(d->queue[i]); /* what was answered before it went need not be done again */
-		d->connected = false; /* slots stay as they are: what is out waits for the next backend */
+}
+
+/* Slots stay as they are: what is out waits for the next backend. What was answered need not be done again. */
+static void down(struct blkfront *d, enum xenbus_state other)
+{
+	log_line(LOG_WARN, "blk%u: down, backend state %u", d->number, (unsigned)other);
+	for (unsigned i = 0; i < d->n_queues && !d->broken; i++)
+		queue_poll(d->queue[i]);
+	d->connected = false;
+}
+
+/* The backend invites us anew, or is Connected after that. One that takes its time may invite us again. */
+static void again(struct blkfront *d, bool connected)
+{
+	int rc = connected ? finish(d, true) : begin(d, true);
+
+	d->begun = rc == 0 && !connected;
+	if (rc < 0 && rc != -ERR_TIMEDOUT)
+		connect_disk_break(d, "no way back after it went away");
+	else if (rc == 0 && connected)
+		up(d);
+}
+
+/*
+ * What fired the watch: a new size (Connected, said once more), a backend that goes, or InitWait,
+ * its invitation to begin anew. begin() waits for at most XENBUS_OPEN_NS a step, and every thread
+ * with it: that is what a reconnect costs.
+ */
+static void follow_state(struct blkfront *d, enum xenbus_state other)
+{
+	if (d->connected && other == XenbusStateConnected) {
+		resized(d);
+		return;
+	}
+	if (d->connected)
+		down(d, other);
+	if (d->broken)
+		return; /* by what it answered last */
+	if (d->begun && other == XenbusStateConnected) {
+		again(d, true);
+	} else if (other == XenbusStateInitWait && !d->begun) {
+		again(d, false);
+	} else if (other == XenbusStateClosing || (other == XenbusStateClosed && !d->begun)) {
+		/* Closed, when we have begun: its answer to what we were before. Our new keys stand. */
+		d->begun = false;
 		xenbus_say(&d->dev, XenbusStateClosed);
 	}
-	if (d->connected || d->broken || other != XenbusStateInitWait)
+}
+
+void connect_disk_service(struct blkfront *d)
+{
+	if (!d->dev.watch.fired || d->broken)
 		return;
-	if (connect(d, true) == 0)
-		up(d);
-	else
-		connect_disk_break(d, "no way back after it went away");
+	d->dev.watch.fired = false; /* before the look: a change after it fires again */
+	follow_state(d, xenbus_other_state(&d->dev));
 }

@@ -206,8 +206,8 @@ static int publish(struct netfront *nic)
 	return xenbus_publish(&nic->dev, &k, XenbusStateConnected);
 }
 
-/* One connection, from features to Connected. The same for the first and for every later one. */
-static int connect(struct netfront *nic, bool again)
+/* One connection, from features to our Connected. The same for the first and for every later one. */
+static int begin(struct netfront *nic, bool again)
 {
 	int rc = xenbus_attach(&nic->dev);
 
@@ -221,9 +221,7 @@ static int connect(struct netfront *nic, bool again)
 		make_rings(nic->queue[i]);
 	if (rc == 0 && again)
 		xenbus_forget(&nic->dev, STALE);
-	if (rc == 0)
-		rc = publish(nic);
-	return rc == 0 ? xenbus_wait_connected(&nic->dev) : rc;
+	return rc == 0 ? publish(nic) : rc;
 }
 
 static void up(struct netfront *nic)
@@ -270,7 +268,9 @@ int nic_open(unsigned n, struct nic_info *info)
 	nic->dev = dev;
 	nic->number = n;
 	nic->trusted = true; /* until the toolstack says otherwise */
-	rc = connect(nic, false);
+	rc = begin(nic, false);
+	if (rc == 0)
+		rc = xenbus_wait_connected(&nic->dev);
 	if (rc < 0) {
 		log_line(LOG_ERR, "nic%u: %s cannot be brought up, error %d", n, dev.path, -rc);
 		discard(nic);
@@ -349,31 +349,51 @@ static void follow_link(struct netfront *nic)
 }
 
 /*
- * xenbus.h, Closing and Closed: answered at once and without waiting, as a wait here stops every
- * thread. InitWait after that is the backend's invitation to begin anew. connect() does wait, at
- * most XENBUS_OPEN_NS a step, and every thread with it: that is what a reconnect costs.
+ * The backend invites us anew. It may take as long as it likes to connect (Linux' waits for a script
+ * in its domain); one that does not even begin may invite us again.
  */
+static void again(struct netfront *nic)
+{
+	int rc = begin(nic, true);
+
+	nic->begun = rc == 0;
+	if (rc < 0 && rc != -ERR_TIMEDOUT)
+		connect_nic_break(nic, "no way back after it went away");
+}
+
+/*
+ * xenbus.h, Closing and Closed: answered at once and without waiting, as a wait here stops every
+ * thread. InitWait is the backend's invitation to begin anew; begin() does wait, at most
+ * XENBUS_OPEN_NS a step, and every thread with it: that is what a reconnect costs.
+ */
+static void follow_state(struct netfront *nic, enum xenbus_state other)
+{
+	if (nic->connected && other == XenbusStateConnected)
+		return;
+	if (nic->connected) {
+		log_line(LOG_WARN, "nic%u: down, backend state %u", nic->number, (unsigned)other);
+		down(nic);
+	}
+	if (nic->begun && other == XenbusStateConnected) {
+		nic->begun = false;
+		up(nic);
+	} else if (other == XenbusStateInitWait && !nic->begun) {
+		again(nic);
+	} else if (other == XenbusStateClosing || (other == XenbusStateClosed && !nic->begun)) {
+		/* Closed, when we have begun: its answer to what we were before. Our new keys stand. */
+		nic->begun = false;
+		xenbus_say(&nic->dev, XenbusStateClosed);
+	}
+}
+
 void connect_nic_service(struct netfront *nic)
 {
-	enum xenbus_state other;
-
 	if (nic->broken)
 		return;
 	if (nic->link_watch.fired || nic->mtu_watch.fired)
 		follow_link(nic);
 	if (!nic->dev.watch.fired)
 		return;
-	nic->dev.watch.fired = false;
-	other = xenbus_other_state(&nic->dev);
-	if (nic->connected && other != XenbusStateConnected) {
-		log_line(LOG_WARN, "nic%u: down, backend state %u", nic->number, (unsigned)other);
-		down(nic);
-		xenbus_say(&nic->dev, XenbusStateClosed);
-	}
-	if (nic->connected || other != XenbusStateInitWait)
-		return;
-	if (connect(nic, true) == 0)
-		up(nic);
-	else
-		connect_nic_break(nic, "no way back after it went away");
+	nic->dev.watch.fired = false; /* before the look: a change after it fires again */
+	follow_state(nic, xenbus_other_state(&nic->dev));
 }

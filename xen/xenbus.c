@@ -24,6 +24,7 @@
 
 #define DEVICES 1024u        /* bytes of a listing of device numbers */
 #define RETRY_NS 10000000ull /* between two looks where nothing tells us to look */
+#define LEAVE_NS 1000000000ull
 #define TX_TRIES 100 /* then xenstored is so busy that nothing else would work either */
 
 /*
@@ -211,10 +212,17 @@ int xenbus_attach(struct xenbus_dev *dev)
 	if (rc < 0)
 		return rc;
 	other = xenbus_other_state(dev);
-	/* Left over from an earlier life: let it see us closed before it sees us new. */
+	/*
+	 * Left over from an earlier life, or another backend than the one we were connected to, which may
+	 * be about to take our old keys: let it see us closed before it sees us new. Linux' answer is
+	 * Closed, from any state; who has another word for it is not waited for long.
+	 */
 	if (other == XenbusStateConnected || other == XenbusStateClosing) {
 		set_state(dev, XENSTORE_NO_TX, XenbusStateClosed);
 		wait_state(dev, 1u << XenbusStateClosed | 1u << XenbusStateInitWait, deadline);
+	} else if (other == XenbusStateInitWait && dev->state == XenbusStateConnected) {
+		set_state(dev, XENSTORE_NO_TX, XenbusStateClosed);
+		wait_state(dev, 1u << XenbusStateClosed, clock_now() + LEAVE_NS);
 	}
 	rc = set_state(dev, XENSTORE_NO_TX, XenbusStateInitialising);
 	if (rc < 0)

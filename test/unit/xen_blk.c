@@ -251,6 +251,28 @@ static void reconnect(void)
 	must(!info.broken && xenhost_ports_used() <= 2 + 4);
 }
 
+/* A backend that comes back and takes its time is not given up; requests wait. */
+static void slow_return(void)
+{
+	boot();
+	open_disk();
+	while (submitted < 20)
+		turn(20);
+	xenhost_blk_stop(0);
+	xenhost_disk[0].stay = true;
+	xenhost_blk_start(0);
+	for (int i = 0; i < 200; i++) {
+		reap();
+		plat_wait(plat_now() + 100000000);
+	}
+	blk_info(0, &info);
+	must(!info.broken);
+	xenhost_disk[0].stay = false;
+	while (reaped < submitted)
+		turn(0);
+	compare();
+}
+
 static void resize(void)
 {
 	boot();
@@ -406,6 +428,7 @@ int main(void)
 	seeds(traffic, SEEDS, "requests against a model, every feature there and not, counters past 2^32, no double fetch (XSA-155)");
 	seeds(failing, 15, "requests that fail");
 	seeds(reconnect, 30, "the backend goes and comes with requests in flight, after the seal");
+	ok(xenhost_child(slow_return, 0), "the backend comes back late: requests wait for it");
 	ok(xenhost_child(resize, 0), "the disk grows");
 	ok(xenhost_child(wrong_requests, 0), "requests that cannot be");
 	ok(xenhost_child(read_only, 0), "a read-only disk");

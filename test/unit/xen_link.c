@@ -227,6 +227,34 @@ static void link_state(void)
 	must(info.mtu == 9000 && !nic_arm(0));
 }
 
+/*
+ * A backend that comes back and connects late (Linux' waits for a script) is not given up, and the guest's threads do not wait for it.
+ */
+static void slow_return(void)
+{
+	struct nic_info info;
+	uint64_t before, longest = 0, end;
+
+	boot();
+	open_nic(&info);
+	xenhost_net_stop(0);
+	settle();
+	xenhost_nic[0].stay = true;
+	xenhost_net_start(0);
+	for (end = plat_now() + 20000000000ull; plat_now() < end;) {
+		before = plat_now();
+		nic_info(0, &info);
+		longest = plat_now() - before > longest ? plat_now() - before : longest;
+		must(!info.up && !info.broken);
+		plat_wait(plat_now() + 100000000);
+	}
+	must(longest < 1000000000ull);
+	xenhost_nic[0].stay = false;
+	rest(1000000000);
+	nic_info(0, &info);
+	must(info.up && !info.broken && arrives(group_a));
+}
+
 /* ---- two interfaces ---- */
 
 /* A frame out through interface n. Whether the backend got it. */
@@ -315,6 +343,7 @@ int main(void)
 	ok(xenhost_child(many_groups_here, 0) && xenhost_child(many_groups_there, 0), "groups: more than a list takes: no filter");
 	ok(xenhost_child(no_groups, 0), "groups: a backend that cannot");
 	ok(xenhost_child(link_state, 0), "link: carrier and MTU change");
+	ok(xenhost_child(slow_return, 0), "link: a backend that comes back late is waited for, and nobody waits with it");
 	ok(xenhost_child(other_lives, 0), "two interfaces: one is broken by its backend, the other lives on");
 	ok(xenhost_child(no_leak, 0), "trusted=0: nothing of the guest stands in what the backend can read (XSA-403)");
 	return tap_done();
