@@ -67,17 +67,17 @@ static int result(struct sock *s)
 
 	if (rc == 0 && s->state != SOCK_CONNECTED) /* another thread has taken the error */
 		rc = -ECONNABORTED;
-	s->untold = false;
 	if (rc && !s->tcp)
 		sock_tcp_new(s);
+	s->untold = !s->tcp; /* without memory it may try that again */
 	return rc;
 }
 
 /* -EALREADY, -EISCONN or 0: a socket that can try. */
 static int check_idle(struct sock *s)
 {
-	if (s->state == SOCK_LISTENING || s->state == SOCK_CONNECTED)
-		return -EISCONN;
+	if (s->state == SOCK_LISTENING || s->state == SOCK_CONNECTED || (s->state == SOCK_OVER && !s->untold))
+		return -EISCONN; /* a connection that is over was one */
 	if (s->state == SOCK_CONNECTING)
 		return -EALREADY;
 	s->error = 0;

@@ -149,7 +149,7 @@ ssize_t sock_dgram_recv(struct sock *s, struct msghdr *msg, int flags)
 	if (s->error)
 		return sock_take_error(s);
 	while (list_empty(&s->dgrams)) {
-		int rc = s->shut_read ? 0 : block ? sock_wait(&s->readers, deadline) : -EAGAIN;
+		int rc = !block ? -EAGAIN : s->shut_read ? 0 : sock_wait(&s->readers, deadline); /* Linux's order */
 
 		if (rc == 0 && s->error)
 			rc = sock_take_error(s);
@@ -243,10 +243,10 @@ ssize_t sock_dgram_send(struct sock *s, const struct msghdr *msg, int flags)
 	size_t len;
 	int rc = target(s, msg, &ip, &port);
 
-	if (rc == 0 && s->shut_write)
-		rc = -EPIPE;
 	if (rc == 0)
 		rc = sock_take_error(s);
+	if (rc == 0 && s->shut_write)
+		rc = -EPIPE;
 	if (rc == 0)
 		rc = find_route(s, &ip, flags);
 	if (rc == 0)

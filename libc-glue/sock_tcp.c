@@ -372,6 +372,7 @@ int sock_tcp_shutdown(struct sock *s, bool rd, bool wr)
 		return rd ? stop_listening(s) : 0;
 	if (s->state == SOCK_IDLE || s->state == SOCK_CONNECTING)
 		return -ENOTCONN;
+	s->untold = false; /* who shuts a connection knows that there is one */
 	wr = wr && !s->shut_write;
 	s->shut_read |= rd;
 	s->shut_write |= wr;

@@ -364,6 +364,7 @@ static void test_udp_shutdown(void)
 	is(connect_to(fd, "127.0.0.1", 9), 0, "with one");
 	is(sock_shutdown(fd, SHUT_RD), 0, "is done");
 	is(netglue_recv(fd, buf, 10, 0), 0, "nobody waits for datagrams then");
+	is(netglue_recv(fd, buf, 10, MSG_DONTWAIT), -EAGAIN, "nor is told of an end who does not wait");
 	is(ready(fd), POLLIN | POLLOUT | POLLRDHUP, "poll() says so");
 	is(sock_shutdown(fd, SHUT_WR), 0, "the other half");
 	is(netglue_send(fd, "x", 1, 0), -EPIPE, "and nothing is sent");
