@@ -1,6 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: MIT
-# test/run: timeout=300 flavours=pv,pvh
+# test/run: timeout=800 flavours=pv,pvh
 """test/xen/bad.py -- configurations that cannot work: each ends, or goes on without, and says why in one clear line."""
 import os
 import re

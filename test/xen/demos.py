@@ -1,6 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: MIT
-# test/run: timeout=400 flavours=pv,pvh
+# test/run: timeout=800 flavours=pv,pvh
 """test/xen/demos.py -- the demos as guests of a real Xen: the same programs, the same tests as on the host and under KVM.
 
 Clients are outside of Xen: on the far side of dom0's bridge.
@@ -34,7 +34,7 @@ def check(test, demo, port):
     path = os.path.join(tap.source, "test/demos", test + ".py")
     with xl.Guest(HOST, "demos/" + demo, xl.network_words(HOST) + "--", [xl.vif(HOST)], memory=64) as guest:
         guest.serves(port)
-        done = subprocess.run([path, "--server", "%s:%d" % (HOST.address, port)], capture_output=True, text=True, timeout=200)
+        done = subprocess.run([path, "--server", "%s:%d" % (HOST.address, port)], capture_output=True, text=True, timeout=400)
         wrong = re.findall(r"^not ok.*(?:\n#.*)*", done.stdout, re.M)
         plan = re.search(r"^1\.\.(\d+)$", done.stdout, re.M)
         assert plan and done.returncode == 0 and not wrong, "\n".join(wrong) + done.stdout[-2000:] + done.stderr + guest.read()[-2000:]

@@ -1,6 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: MIT
-# test/run: timeout=300 flavours=pv,pvh
+# test/run: timeout=800 flavours=pv,pvh
 """test/xen/disks.py -- blkcopy through blkfront and Linux' blkback: what a guest writes is what dom0 reads.
 
 The same command on the host and in the guest must print the same (but for speed), and dom0's md5sum must be that of the

@@ -1,6 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: MIT
-# test/run: timeout=300 flavours=pv,pvh
+# test/run: timeout=800 flavours=pv,pvh
 """test/xen/ends.py -- what xl does to a running guest, what a guest's end looks like to xl, and its console from dom0."""
 import os
 import re

@@ -1,6 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: MIT
-# test/run: timeout=600 flavours=hvm
+# test/run: timeout=800 flavours=hvm
 """test/xen/hvm.py -- the same images as HVM guests: from disks with Debian's GRUB on them, as tools/pith-disk makes them.
 
 Firmware and GRUB use the emulated disk; the guest then unplugs what is emulated, so that no disk and no interface is there twice.

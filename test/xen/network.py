@@ -1,6 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: MIT
-# test/run: timeout=400 flavours=pv,pvh
+# test/run: timeout=800 flavours=pv,pvh
 """test/xen/network.py -- netfront against Linux' netback: bytes both ways and checked, many connections, two interfaces."""
 import os
 import re

@@ -1,6 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: MIT
-# test/run: timeout=400 flavours=pv,pvh
+# test/run: timeout=800 flavours=pv,pvh
 """test/xen/programs.py -- the contracts, and every guest program that judges itself, under a real Xen.
 
 Each guest is one point: it must end in good order and print as many `ok` as it planned.
