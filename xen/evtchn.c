@@ -55,6 +55,7 @@ void evtchn_start(void)
 
 	for (unsigned i = 0; i < PORTS / 64; i++)
 		__atomic_store_n(&s->evtchn_mask[i], ~0ul, __ATOMIC_RELAXED);
+	s->vcpu_info[0].evtchn_upcall_pending = 0; /* of what came before they were masked: Xen would try to interrupt us for ever */
 	n_ports = 0;
 }
 

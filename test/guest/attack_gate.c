@@ -147,8 +147,11 @@ static void draw_rest(void)
 	regs.target = (uintptr_t)gate_call_site - 1;
 }
 
+/* What the gate left can be seen at the ud2, or at a ret that found no stack. A wild stack may also hold an address of text, and lead there. */
 static bool kept(void)
 {
+	if (attack_frame.rip != behind[0] && attack_frame.rip != (uintptr_t)gate_call_site)
+		return true;
 	return attack_frame.rbx == regs.rbx && attack_frame.rbp == regs.rbp && attack_frame.r12 == regs.r12 &&
 	       attack_frame.r13 == regs.r13 && attack_frame.r14 == regs.r14 && attack_frame.r15 == regs.r15;
 }
@@ -212,7 +215,11 @@ static void fuzz(void)
 				   attack_frame.cs, attack_frame.rflags, attack_frame.rsp);
 			odd++;
 		}
-		lost += !kept();
+		if (!kept()) {
+			attack_say("# lost: call %lx of %lx %lx %lx, vector %d, rip %lx, rbx %lx, was %lx", regs.rax, regs.rdi, regs.rsi, regs.rdx, vector,
+				   attack_frame.rip, attack_frame.rbx, regs.rbx);
+			lost++;
+		}
 		if (vector == 6 && granted_wrongly(attack_frame.rax)) {
 			attack_say("# granted: call %lx of %lx %lx %lx", (unsigned long)regs.rax, (unsigned long)regs.rdi, (unsigned long)regs.rsi, (unsigned long)regs.rdx);
 			wrong++;
