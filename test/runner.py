@@ -121,6 +121,19 @@ def nothing():
         assert run(folder, "--accel", "abacus").returncode == 2
 
 
+@tap.point("images for KVM boot on machines, those for Xen as what xl makes")
+def kinds():
+    with tempfile.TemporaryDirectory() as folder:
+        for path in ("test/guest/some.kvm", "test/guest/some.xen", "demos/hello.xen"):
+            os.makedirs(os.path.dirname(os.path.join(folder, path)), exist_ok=True)
+            with open(os.path.join(folder, path), "w") as f:
+                os.fchmod(f.fileno(), 0o755)
+        jobs = run(folder, "--list").stdout.split()
+        assert "guest/some@microvm.kvm" in jobs and "xen/hvm@hvm" in jobs, jobs
+        assert not [j for j in jobs if ("@pv" in j or "@hvm" in j) and not j.startswith("xen/")], jobs
+        assert not [j for j in jobs if j.startswith("xen/") and "." in j], jobs
+
+
 @tap.point("every script says what it is, and can be run")
 def scripts():
     for folder in (HERE, HERE + "/guest", HERE + "/demos", HERE + "/xen"):
