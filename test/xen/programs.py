@@ -65,7 +65,7 @@ def thread():
     # Xen puts an exception's frame on the stack that was in use, and has no other for a PV guest: no fault can be handled there.
     with xl.Guest(HOST, "test/guest/contract_thread_contract", "ip=off", memory=64) as guest:
         how, said = guest.end(60), guest.read()
-        assert how == "crash" and len(re.findall(r"^ok ", said, re.M)) == 16 and "not ok" not in said, "%s:\n%s" % (how, said)
+        assert how == "crash" and len(re.findall(r"^ok ", said, re.M)) >= 16 and "not ok" not in said, "%s:\n%s" % (how, said)
         assert "domain_crash" in HOST.shell("xl dmesg | tail -n 40")[1]
 
 

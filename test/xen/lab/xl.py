@@ -137,7 +137,7 @@ class Guest:
     def end(self, seconds=20.0):
         """Waits for its end. Returns how it ended."""
         for last in self.tries(seconds):
-            state = self.state()
+            state = self.state() if last or self.exit_status() else ""
             if state:
                 time.sleep(0.05)
                 self.read()
