@@ -1,6 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: MIT
-# test/run: timeout=420 machines=q35,microvm
+# test/run: timeout=420 machines=q35,microvm accel=tcg
 """test/guest/load.py -- 100,000 connections to httpd, ended in every way there is, and nothing is left of them.
 
 Counters of memory, of lwIP's pools and of its connections are read from httpd's /metrics, before and after; a first few thousand connections come before the first reading, so that what is kept for good is there.
