@@ -7,11 +7,13 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdio.h>
 
 #include "core/plat.h"
 #include "libc-glue/fd.h"
 #include "libc-glue/sock.h"
 #include "test/fake/netglue.h"
+#include "test/tap.h"
 
 #define MS 1000000ull
 #define SECOND (1000 * MS)
@@ -88,6 +90,15 @@ static inline int listener(int backlog)
 static inline void wait_ms(unsigned ms)
 {
 	thread_sleep(plat_now() + ms * MS);
+}
+
+/* Waits until the stack holds no more than it held; what it does hold is shown where that never comes. */
+static inline void settle(long held, const char *what)
+{
+	for (unsigned s = 0; s < 100 && netglue_held() != held; s++)
+		thread_sleep(plat_now() + SECOND);
+	if (!is(netglue_held(), held, what))
+		printf("%s", netglue_proc("/proc/net/lwip"));
 }
 
 #endif
