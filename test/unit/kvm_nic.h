@@ -15,10 +15,8 @@
 #include "core/err.h"
 #include "core/nic.h"
 #include "core/plat.h"
-#include "test/fake/vmm.h"
-#include "test/tap.h"
+#include "test/unit/kvm_kinds.h"
 
-#define BIT(n) (1ull << (n))
 #define CSUM BIT(0)
 #define GUEST_CSUM BIT(1)
 #define MTU BIT(3)
@@ -33,11 +31,6 @@
 #define EVENT BIT(29)
 #define ALL (CSUM | GUEST_CSUM | MTU | MAC | GUEST_TSO | HOST_TSO | MRG | STATUS | INDIRECT | EVENT | ANY_LAYOUT)
 
-static const char *const kinds[] = { "modern PCI", "transitional PCI", "MMIO", "legacy MMIO" };
-
-static enum vmm_kind kind;
-static uint64_t set;
-static struct vmm_dev *dev;
 static struct nic_info info;
 static uint8_t *arena;
 
@@ -73,21 +66,6 @@ static unsigned arrive(const uint8_t *hdr, uint32_t len, struct nic_buf *v)
 			return n;
 	}
 	return 0;
-}
-
-/* On every transport, in a child each. */
-static bool everywhere(void (*fn)(void), uint64_t features)
-{
-	bool good = true;
-
-	for (kind = VMM_MODERN; kind <= VMM_LEGACY; kind++) {
-		set = features;
-		if (vmm_child(fn, 0))
-			continue;
-		tap_diag("on %s, features %#lx", kinds[kind], (unsigned long)set);
-		good = false;
-	}
-	return good;
 }
 
 #endif

@@ -15,10 +15,8 @@
 #include "core/core.h"
 #include "core/err.h"
 #include "core/plat.h"
-#include "test/fake/vmm.h"
-#include "test/tap.h"
+#include "test/unit/kvm_kinds.h"
 
-#define BIT(n) (1ull << (n))
 #define SIZE_MAX_ BIT(1)
 #define SEG_MAX_ BIT(2)
 #define RO BIT(5)
@@ -35,12 +33,8 @@
 #define BYTES 8192u /* the most that the random requests move */
 
 static const uint64_t sets[] = { ALL | UNKNOWN, 0, EVENT, INDIRECT, ALL & ~SIZE_MAX_, ALL & ~SEG_MAX_, ALL & ~(INDIRECT | EVENT) };
-static const char *const kinds[] = { "modern PCI", "transitional PCI", "MMIO", "legacy MMIO" };
 
-static enum vmm_kind kind;
-static uint64_t set;
 static unsigned requests;
-static struct vmm_dev *dev;
 static struct blk_info info;
 static uint8_t *data;
 
@@ -424,20 +418,6 @@ static void use_closed(void)
 {
 	vmm_start();
 	blk_kick(0);
-}
-
-static bool everywhere(void (*fn)(void), uint64_t features)
-{
-	bool good = true;
-
-	for (kind = VMM_MODERN; kind <= VMM_LEGACY; kind++) {
-		set = features;
-		if (vmm_child(fn, 0))
-			continue;
-		tap_diag("on %s, features %#lx", kinds[kind], (unsigned long)set);
-		good = false;
-	}
-	return good;
 }
 
 static void try_lies(void)

@@ -15,12 +15,7 @@
 #include "core/err.h"
 #include "core/plat.h"
 #include "core/x86/random.h"
-#include "test/fake/vmm.h"
-#include "test/tap.h"
-
-static enum vmm_kind kind;
-static struct vmm_dev *dev;
-static const char *const kinds[] = { "modern PCI", "transitional PCI", "MMIO", "legacy MMIO" };
+#include "test/unit/kvm_kinds.h"
 
 static void boot(bool with_device)
 {
@@ -225,19 +220,6 @@ static void run_no_memory(void)
 	must(!plat_random(&v, sizeof v)); /* it is tried again */
 }
 
-static bool everywhere(void (*fn)(void))
-{
-	bool good = true;
-
-	for (kind = VMM_MODERN; kind <= VMM_LEGACY; kind++) {
-		if (vmm_child(fn, 0))
-			continue;
-		tap_diag("on %s", kinds[kind]);
-		good = false;
-	}
-	return good;
-}
-
 int main(void)
 {
 	const char *seed = getenv("PITH_SEED");
@@ -250,11 +232,11 @@ int main(void)
 	ok(vmm_child(run_stuck, 0), "a generator that is stuck counts for nothing");
 	ok(vmm_child(run_mixing, 0), "every bit that is mixed in changes the answer");
 	ok(vmm_child(run_credit, 0), "nothing before 256 bits were counted");
-	ok(everywhere(run_device), "the device alone: waited for");
-	ok(everywhere(run_beside_cpu), "the device beside the CPU's: not waited for, and asked again later");
-	ok(everywhere(run_drops), "a device that gives five bytes at a time");
-	ok(everywhere(run_silent), "a device that answers nothing is not waited for for ever");
-	ok(everywhere(run_lie), "a device that lies is reset and named");
-	ok(everywhere(run_no_memory), "no memory for its queue");
+	ok(everywhere(run_device, 0), "the device alone: waited for");
+	ok(everywhere(run_beside_cpu, 0), "the device beside the CPU's: not waited for, and asked again later");
+	ok(everywhere(run_drops, 0), "a device that gives five bytes at a time");
+	ok(everywhere(run_silent, 0), "a device that answers nothing is not waited for for ever");
+	ok(everywhere(run_lie, 0), "a device that lies is reset and named");
+	ok(everywhere(run_no_memory, 0), "no memory for its queue");
 	return tap_done();
 }
