@@ -85,3 +85,5 @@ start_stack_top:
 	.globl trap_stack_top
 trap_stack_top:
 	.fill 8
+
+	.section .note.GNU-stack, "", @progbits
