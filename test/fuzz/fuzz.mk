@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+#
+# Fuzzing: part of Makefile.in. test/fuzz/fuzz_NAME.c with the real sources and fakes of FUZZ_NAME_ALL; always by clang, whatever
+# builds the rest (configure's FUZZ_CLANG). B/test/fuzz/NAME are the programs, test/fuzz/run runs them.
+
+FUZZ_TARGETS ?= blkfront netfront
+FUZZ_SECONDS = 300
+
+# As on the desk: what a unit test there is linked with.
+$(foreach t,blkfront netfront,$(eval FUZZ_$t_ALL = $$(XENHOST_UNIT))$(eval FUZZ_$t_LINK = @$$(S)/test/fake/xenhost.flags))
+
+FUZZ_HOST = $(FUZZ_CLANG) -std=gnu11 -O2 -g $(WARN) -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer \
+	-fno-pie $(DEPS) -I$(S)
+FUZZ_LINK = -no-pie -fsanitize=fuzzer -Wl,-T,$(S)/test/fuzz/fuzz.lds -Wl,--wrap=_exit,--wrap=log_line
+$(eval $(call flags_of,fuzz,$$(FUZZ_HOST) $$(FUZZ_COVER) $$(XENHOST_FLAGS)))
+
+# What is looked into: the sources of the house, not the fakes and the targets.
+$(B)/fuzz/%.o: FUZZ_COVER = -fsanitize=fuzzer-no-link
+$(B)/fuzz/test/%.o: FUZZ_COVER =
+$(B)/fuzz/xen/% $(B)/fuzz/netfront/% $(B)/fuzz/blkfront/% $(B)/fuzz/test/fake/xenhost%: FUZZ_FLAGS = $(XENHOST_FLAGS)
+$(foreach t,blkfront netfront,$(eval $(B)/fuzz/test/fuzz/fuzz_$t.o: FUZZ_FLAGS = $(XENHOST_FLAGS)))
+
+$(B)/fuzz/%.o: $(S)/%.c $(B)/flags-fuzz
+	$(call label,FUZZCC)
+	$(Q)$(FUZZ_HOST) $(FUZZ_COVER) $(FUZZ_FLAGS) -c -o $@ $<
+
+# $1: the target. Without clang the program says so, and the test fails.
+define fuzz_target
+$$(B)/test/fuzz/$1: $$(call objects,fuzz,test/fuzz/fuzz_$1.c test/fuzz/fuzz.c $$(FUZZ_$1_ALL)) $$(S)/test/fuzz/fuzz.lds
+	$$(call label,LINK)
+	$$(Q)$$(FUZZ_HOST) -o $$@ $$(filter %.o,$$^) $$(FUZZ_LINK) $$(FUZZ_$1_LINK) -lpthread
+endef
+define fuzz_missing
+$$(B)/test/fuzz/$1:
+	$$(call label,NONE)
+	$$(Q)printf '%s\n' '#!/bin/sh' 'echo clang with libFuzzer is missing: sudo apt-get install clang libclang-rt-14-dev, configure, make tests' 'exit 1' > $$@
+	$$(Q)chmod +x $$@
+endef
+$(foreach t,$(FUZZ_TARGETS),$(eval $(call $(if $(FUZZ_CLANG),fuzz_target,fuzz_missing),$t)))
+
+FUZZ_TESTS = $(FUZZ_TARGETS:%=$(B)/test/fuzz/%)
+
+fuzz: $(FUZZ_TESTS)
+	PITH_BUILD=$(abspath $(B)) $(S)/test/fuzz/run --seconds $(FUZZ_SECONDS) $(FUZZFLAGS)
+
+.PHONY: fuzz
+
+-include $(patsubst %.o,%.d,$(call objects,fuzz,test/fuzz/fuzz.c $(foreach t,$(FUZZ_TARGETS),test/fuzz/fuzz_$t.c $(FUZZ_$t_ALL))))
