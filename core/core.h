@@ -69,6 +69,16 @@ void page_free(void *addr, size_t n);
 size_t page_total(void); /* pages ever added */
 size_t page_unused(void); /* pages free now */
 
+/* ---- balloon.c ---- */
+
+/*
+ * The platform tells here how many of page_total()'s pages the host wants to have back now: at the
+ * start and whenever that changes. They are given, or taken back, little by little by a timer, and
+ * only pages that are free.
+ */
+void balloon_want(size_t pages);
+size_t balloon_out(void); /* pages that the host has; neither free nor used */
+
 /* ---- thread.c ---- */
 
 struct thread;

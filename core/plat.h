@@ -64,6 +64,14 @@ void plat_about(struct plat_about *about);
 size_t plat_memory(struct plat_range *v, size_t max);
 
 /*
+ * Gives n pages, at most PLAT_BALLOON, to the host for a while, or takes them back. They are the
+ * core's, free of any use; what they held is lost. Returns how many of the first of them changed
+ * hands (0: not now), or -ERR_NODEV: this machine cannot do it. May poll a device for at most 10 ms.
+ */
+#define PLAT_BALLOON 64u
+int plat_balloon(const uintptr_t *pages, unsigned n, bool give);
+
+/*
  * The command line, NUL-terminated, valid for ever; "" where there is none. At most 4095 bytes: a
  * longer one is cut, with a log line.
  */

@@ -11,6 +11,7 @@
  */
 
 #include "core/core.h"
+#include "core/err.h"
 #include "core/x86/bootinfo.h"
 #include "core/x86/gate.h"
 #include "core/x86/io.h"
@@ -97,6 +98,13 @@ _Noreturn void plat_exit(enum plat_end how, int status)
 	outb(EXIT_PORT_DEFAULT, how == PLAT_CRASH ? EXIT_CRASH : (uint8_t)status);
 	power_off();
 	gate_reset();
+}
+
+/* No device for it is driven here. */
+int plat_balloon(const uintptr_t *pages, unsigned n, bool give)
+{
+	(void)pages, (void)n, (void)give;
+	return -ERR_NODEV;
 }
 
 bool plat_asked_to_stop(void)

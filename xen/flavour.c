@@ -127,6 +127,16 @@ size_t flavour_memory(struct plat_range *v, size_t max)
 	return flavour_is_pv ? flavour_pv_memory(v, max) : bootinfo_memory(v, max);
 }
 
+uint64_t flavour_given(void)
+{
+	return flavour_is_pv ? flavour_pv_given() : 0;
+}
+
+int flavour_balloon(const uintptr_t *pages, unsigned n, bool give)
+{
+	return flavour_is_pv ? flavour_pv_balloon(pages, n, give) : balloon_hvm(pages, n, give);
+}
+
 const char *flavour_cmdline(void)
 {
 	return flavour_is_pv ? flavour_pv_cmdline() : bootinfo.cmdline;

@@ -62,6 +62,12 @@ bool flavour_grant_set(unsigned ref, unsigned domid, uint32_t frame, unsigned fl
  */
 bool flavour_sealed(void);
 
+/* Pages of RAM that the guest was given at the start; 0: as many as the toolstack allows at most. */
+uint64_t flavour_given(void);
+
+/* plat_balloon(). */
+int flavour_balloon(const uintptr_t *pages, unsigned n, bool give);
+
 /* plat_memory(), plat_cmdline(), plat_module(), and gate_seal() with what is left to close. */
 size_t flavour_memory(struct plat_range *v, size_t max);
 const char *flavour_cmdline(void);
@@ -86,6 +92,8 @@ int flavour_pv_grant_frame(unsigned index);
 bool flavour_pv_grant_set(unsigned ref, unsigned domid, uint32_t frame, unsigned flags);
 size_t flavour_pv_memory(struct plat_range *v, size_t max);
 const char *flavour_pv_cmdline(void);
+uint64_t flavour_pv_given(void);
+int flavour_pv_balloon(const uintptr_t *pages, unsigned n, bool give);
 int flavour_pv_module(unsigned n, struct plat_range *module);
 
 void flavour_hvm_start(void);
@@ -93,6 +101,7 @@ const char *flavour_hvm_name(void);
 struct shared_info *flavour_hvm_shared_info(void);
 struct xencons_interface *flavour_hvm_console(unsigned *port);
 struct xenstore_domain_interface *flavour_hvm_xenstore(unsigned *port);
+int balloon_hvm(const uintptr_t *pages, unsigned n, bool give);
 int grant_frame(unsigned index);
 void grant_share(const void *base, size_t pages);
 bool grant_set(unsigned ref, unsigned domid, uint32_t frame, unsigned flags);

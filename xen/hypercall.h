@@ -43,6 +43,18 @@ static inline long hypercall_memory(unsigned cmd, void *arg)
 }
 
 /*
+ * Gives pages back to Xen, or asks for some: XENMEM_decrease_reservation, XENMEM_populate_physmap.
+ * Returns how many of the first of them; the second overwrites v with machine frames, on PV.
+ */
+static inline long hypercall_reservation(unsigned cmd, xen_pfn_t *v, unsigned n)
+{
+	struct xen_memory_reservation r = { .nr_extents = n, .domid = DOMID_SELF };
+
+	set_xen_guest_handle(r.extent_start, v);
+	return hypercall_memory(cmd, &r);
+}
+
+/*
  * Sleeps until one of the ports is pending or until system time `until` (0: for ever). Needs no
  * interrupt flag.
  */

@@ -34,6 +34,7 @@ void plat_start(void)
 	}
 	xenstore_start(store, port);
 	suspend_start();
+	memory_start();
 }
 
 void plat_seal(void)
@@ -93,6 +94,7 @@ void plat_exit(enum plat_end how, int status)
 bool plat_asked_to_stop(void)
 {
 	xenstore_poll();
+	memory_poll();
 	return suspend_poll();
 }
 

@@ -215,6 +215,11 @@ int xenbus_own_text(struct xenbus_dev *dev, const char *key, char *buf, size_t s
 void console_start(struct xencons_interface *page, unsigned port); /* also after a restore */
 void console_drain(void); /* waits, for a bounded time, until the other side has read everything: before the end */
 
+/* ---- memory.c: plat_balloon(), and ---- */
+
+void memory_start(void);
+void memory_poll(void); /* looks at memory/target when it changed, and tells core/balloon.c */
+
 /* ---- suspend.c ---- */
 
 void suspend_start(void);    /* watches control/shutdown and tells the toolstack what we honour */

@@ -22,6 +22,7 @@
 #define ARENA_BASE 0x10000000u
 #define HOLE (16 * PAGE_SIZE)
 #define MODULES 4
+#define BALLOON_PAGES (256u << 20 >> 12) /* RAM up to this much can be given to the host */
 
 struct fake fake;
 
@@ -35,6 +36,7 @@ static size_t nkeys;
 static bool key_pressed; /* since the last wait */
 static struct plat_range module[MODULES];
 static unsigned modules;
+static bool ballooned[BALLOON_PAGES]; /* by page of RAM */
 
 /* ---- Random numbers: splitmix64, so that a seed means the same on every host ---- */
 
@@ -145,6 +147,34 @@ size_t plat_memory(struct plat_range *v, size_t max)
 	if (max > 1)
 		v[1] = (struct plat_range){ ARENA_BASE + first + HOLE, fake.memory - first - HOLE };
 	return max < 2 ? max : 2;
+}
+
+/*
+ * A page that the host has is out of reach: whoever touches it dies. The host takes any order, but the same page never twice.
+ */
+int plat_balloon(const uintptr_t *pages, unsigned n, bool give)
+{
+	unsigned most = fake.balloon < n ? fake.balloon : n;
+
+	if (n == 0 || n > PLAT_BALLOON)
+		fake_wrong("plat_balloon() of %u pages", n);
+	if (!fake.balloon)
+		return -ERR_NODEV;
+	if (fake_chance(fake.spurious))
+		most = (unsigned)fake_below(most + 1);
+	for (unsigned i = 0; i < most; i++) {
+		size_t page = (pages[i] - ARENA_BASE) / PAGE_SIZE;
+
+		if (pages[i] % PAGE_SIZE || page >= fake.memory / PAGE_SIZE || page >= BALLOON_PAGES || ballooned[page] == give)
+			fake_wrong("page %#lx %s twice, or no page", (unsigned long)pages[i], give ? "given" : "taken");
+		ballooned[page] = give;
+		if (mprotect((void *)pages[i], PAGE_SIZE, give ? PROT_NONE : PROT_READ | PROT_WRITE))
+			fake_wrong("mprotect");
+		if (!give)
+			memset((void *)pages[i], 0xa5, PAGE_SIZE);
+	}
+	fake.ballooned = give ? fake.ballooned + most : fake.ballooned - most;
+	return (int)most;
 }
 
 const char *plat_cmdline(void)

@@ -380,6 +380,21 @@ size_t flavour_memory(struct plat_range *v, size_t max)
 	return 1;
 }
 
+uint64_t flavour_given(void)
+{
+	return 0;
+}
+
+/* What Xen has is out of reach. */
+int flavour_balloon(const uintptr_t *pages, unsigned n, bool give)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (mprotect((void *)pages[i], PAGE_SIZE, give ? PROT_NONE : PROT_READ | PROT_WRITE))
+			xenhost_wrong("page %#lx, which is not memory", pages[i]);
+	xenhost.ballooned = give ? xenhost.ballooned + n : xenhost.ballooned - n;
+	return (int)n;
+}
+
 const char *flavour_cmdline(void)
 {
 	return xenhost.cmdline;

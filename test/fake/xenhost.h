@@ -62,6 +62,7 @@ struct xenhost {
 	bool quiet;              /* console output is kept, not shown */
 	bool store_dead, console_dead; /* takes nothing any more */
 	enum xenhost_lie lie;    /* back to LIE_NONE when it was told */
+	size_t ballooned;        /* pages that Xen has back */
 	uint64_t polls, sends;   /* hypercalls of that kind */
 	uint64_t refused_grants; /* accesses that the grant table did not allow */
 };

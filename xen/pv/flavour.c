@@ -93,6 +93,46 @@ const char *flavour_pv_cmdline(void)
 	return (const char *)pv_info->cmd_line;
 }
 
+uint64_t flavour_pv_given(void)
+{
+	return pv_info->nr_pages;
+}
+
+/* A page that is mapped somewhere is not taken by Xen: first it is forgotten, what is refused comes back. */
+static int give(const uintptr_t *pages, unsigned n)
+{
+	xen_pfn_t frame[PLAT_BALLOON], list[PLAT_BALLOON];
+	long rc;
+
+	for (unsigned i = 0; i < n; i++) {
+		list[i] = frame[i] = mmu_frame(pages[i]);
+		mmu_forget(pages[i]);
+	}
+	rc = hypercall_reservation(XENMEM_decrease_reservation, list, n);
+	for (unsigned i = rc > 0 ? (unsigned)rc : 0; i < n; i++)
+		mmu_learn(pages[i], frame[i]);
+	return rc > 0 ? (int)rc : 0;
+}
+
+/* xen/memory.h, XENMEM_populate_physmap: page numbers go in, machine frames come out. */
+static int take(const uintptr_t *pages, unsigned n)
+{
+	xen_pfn_t list[PLAT_BALLOON];
+	long rc;
+
+	for (unsigned i = 0; i < n; i++)
+		list[i] = pages[i] / PAGE_SIZE;
+	rc = hypercall_reservation(XENMEM_populate_physmap, list, n);
+	for (long i = 0; i < rc; i++)
+		mmu_learn(pages[i], list[i]);
+	return rc > 0 ? (int)rc : 0;
+}
+
+int flavour_pv_balloon(const uintptr_t *pages, unsigned n, bool gives)
+{
+	return gives ? give(pages, n) : take(pages, n);
+}
+
 int flavour_pv_module(unsigned n, struct plat_range *module)
 {
 	if (n > 0 || pv_info->mod_len == 0 || pv_info->flags & SIF_MOD_START_PFN)

@@ -205,6 +205,22 @@ void *mmu_window(unsigned n)
 	return (void *)(window + n * PAGE_SIZE);
 }
 
+/* ---- pages that Xen has back ---- */
+
+#define NO_FRAME UINT64_MAX /* what the toolstack takes for a page that is not there, when it saves the guest */
+
+void mmu_forget(uintptr_t addr)
+{
+	must(hypercall_update_va(addr, 0, UVMF_INVLPG), "no page", addr);
+	((uint64_t *)pv_info->mfn_list)[addr / PAGE_SIZE] = NO_FRAME;
+}
+
+void mmu_learn(uintptr_t addr, uint64_t frame)
+{
+	((uint64_t *)pv_info->mfn_list)[addr / PAGE_SIZE] = frame;
+	must(hypercall_update_va(addr, pte(addr, GATE_READ | GATE_WRITE), UVMF_INVLPG), "a page", addr);
+}
+
 /* ---- gate.h ---- */
 
 /* RAM but page 0, and no page table: Xen itself refuses to make one writable. */

@@ -35,6 +35,12 @@ void *mmu_address(uint64_t frame);
 int mmu_show(unsigned n, uint64_t frame);
 void *mmu_window(unsigned n);
 
+/*
+ * A page without a frame of its own, and the other way: with this one, mapped readable and writable.
+ */
+void mmu_forget(uintptr_t addr);
+void mmu_learn(uintptr_t addr, uint64_t frame);
+
 /* gate.h's three, as far as PV can. */
 int mmu_map(uintptr_t addr, size_t len, unsigned perm);
 void mmu_seal(void);
