@@ -54,7 +54,7 @@ uint64_t clock_to_system(uint64_t now); /* the system time at which clock_now() 
 void evtchn_start(void);           /* masks every channel, forgets every port: at boot and after a restore */
 int evtchn_alloc(unsigned domid);  /* a new port that domid may bind: the port, or -ERR_NOMEM */
 int evtchn_add(unsigned port);     /* a port the toolstack made: 0, or -ERR_NOMEM */
-void evtchn_close(unsigned port);  /* before the seal only, as evtchn_alloc() */
+void evtchn_close(unsigned port);
 void evtchn_ignore(unsigned port); /* listens to it no more; the channel stays */
 void evtchn_send(unsigned port);
 
@@ -79,6 +79,12 @@ uint64_t evtchn_fired(unsigned port); /* how often it ended a wait */
 
 void gnttab_start(void);  /* panics when there is no grant table at all */
 void gnttab_resume(void); /* after a restore: every live grant again, under its old number */
+
+/*
+ * Before the seal: sets pages aside (pith.hotplug=SIZE) of which gnttab_alloc() takes behind it,
+ * where there is a seal.
+ */
+void gnttab_set_aside(void);
 
 /*
  * Lets domid reach `pages` pages at base, for ever or until gnttab_end(). The references are
@@ -137,14 +143,17 @@ int xenstore_watch(struct xenstore_watch *w, const char *path);
 void xenstore_unwatch(struct xenstore_watch *w);
 
 void xenstore_poll(void); /* takes watch events; never blocks */
+unsigned xenstore_changes(void); /* how many watches fired so far */
 bool xenstore_news(void); /* whether any watch fired since the last call: then who armed devices must poll again before sleeping */
 
 /* ---- xenbus.c ---- */
 
 #define XENBUS_OPEN_NS 5000000000ull /* how long a backend may take over one step */
 
+#define XENBUS_OWN 40u
+
 struct xenbus_dev {
-	char path[40];   /* ours, relative: device/vif/0 */
+	char path[XENBUS_OWN]; /* ours, relative: device/vif/0 */
 	char other[128]; /* the backend's, absolute */
 	uint16_t domid;  /* the backend's domain */
 	enum xenbus_state state;
@@ -161,8 +170,17 @@ struct xenbus_keys {
 	} v[XENBUS_KEYS];
 };
 
-/* Device n of a kind ("vif", "vbd") in ascending order of their numbers: 0 or -ERR_NODEV. */
-int xenbus_find(const char *kind, unsigned n, struct xenbus_dev *dev);
+/* The first device of a kind ("vif", "vbd"), in ascending order of their numbers, whose path is none of n known ones: 0 or -ERR_NODEV. */
+int xenbus_find(const char *kind, char (*known)[XENBUS_OWN], unsigned n, struct xenbus_dev *dev);
+
+/*
+ * A device is taken away: first its backend says Closing with an `online` that is 0, then its
+ * directories go. Whether it is about to; whether it has gone; whether it is there again and its
+ * backend can be attached to.
+ */
+bool xenbus_leaving(struct xenbus_dev *dev);
+bool xenbus_gone(struct xenbus_dev *dev);
+bool xenbus_back(struct xenbus_dev *dev);
 
 /* Finds the backend, says Initialising and waits until it has published its features. */
 int xenbus_attach(struct xenbus_dev *dev);

@@ -144,10 +144,9 @@ call_map:
 	mov (%r8), %r9
 	test $OURS, %r9d
 	jnz 1f
-	test %r9, %r9
-	jnz denied
-	cmpl $0, sealed /* what was never mapped may be mapped before the seal only */
-	jne denied
+	mov sealed, %eax
+	or %r9, %rax
+	jnz denied /* what was never mapped may be mapped before the seal only */
 1:	mov leaf_bits(, %rdx, 8), %rax
 	test %rax, %rax
 	jz invalid
@@ -163,7 +162,9 @@ call_map:
 	test $0x10, %r9b /* device registers, once unmapped, never come back */
 	jz 3f
 	xor %eax, %eax
-3:	mov %rax, (%r8)
+3:
+set_entry:
+	mov %rax, (%r8)
 	invlpg (%rdi)
 	jmp done
 
@@ -190,7 +191,7 @@ call_table:
 	je invalid /* is there already */
 	andl $~(OURS + 4), (%r9) /* from here on the page is supervisor's */
 	invlpg (%rdx)
-	lea 7(%rdx), %r9
+	lea 7(%rdx), %rax
 	sub $9, %ecx
 	xor %r11d, %r11d /* step: 0 where nothing was mapped */
 	test %r10, %r10
@@ -205,9 +206,7 @@ call_table:
 	add $8, %rdx
 	dec %ecx
 	jnz 3b
-	mov %r9, (%r8)
-	invlpg (%rdi)
-	jmp done
+	jmp set_entry
 
 /* seal(): one way. */
 call_seal:

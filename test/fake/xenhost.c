@@ -34,7 +34,7 @@ static struct shared_info *shared;
 static struct xencons_interface *console;
 static uint64_t now = 1000000000ull;
 static uint64_t random_state;
-static bool sealed;
+static bool sealed, running;
 static char said[1 << 16];
 static size_t said_len;
 
@@ -309,7 +309,7 @@ static long grant_table(unsigned cmd, struct gnttab_query_size *q)
 long hypercall(unsigned nr, unsigned long a1, unsigned long a2, unsigned long a3, unsigned long a4, unsigned long a5)
 {
 	(void)a3, (void)a4, (void)a5;
-	if (sealed && nr != __HYPERVISOR_sched_op && !(nr == __HYPERVISOR_event_channel_op && a1 == EVTCHNOP_send))
+	if (sealed && nr != __HYPERVISOR_sched_op && nr != __HYPERVISOR_event_channel_op)
 		xenhost_wrong("hypercall %u (%lu) after the seal", nr, a1);
 	if (nr == __HYPERVISOR_event_channel_op)
 		return event_channel((unsigned)a1, (void *)a2);
@@ -409,6 +409,7 @@ int flavour_module(unsigned n, struct plat_range *module)
 void flavour_seal(void)
 {
 	gate_seal();
+	running = true;
 	sealed = !xenhost.open_for_ever;
 	if (sealed)
 		xenhost_grant_seal();
@@ -417,6 +418,16 @@ void flavour_seal(void)
 void flavour_say(const char *s, size_t len)
 {
 	(void)s, (void)len;
+}
+
+bool flavour_running(void)
+{
+	return running;
+}
+
+bool flavour_seals(void)
+{
+	return !xenhost.open_for_ever;
 }
 
 bool flavour_sealed(void)

@@ -8,8 +8,8 @@
  * with 32 bits; programs are linked with -no-pie for the same reason. What a guest must not do, by Xen's headers, ends the
  * test with `not ok - xenhost: ...`. Lies are told on demand: xenhost.lie says which one, once, at the next chance.
  *
- * After plat_seal() it is the gate too: a hypercall other than poll, send and shutdown, or a grant of a page that was not granted
- * before, ends the test.
+ * After plat_seal() it is the gate too: a hypercall that is not for sleeping, ending or event channels, or a grant of a page that was
+ * not granted before, ends the test.
  *
  * Each case runs in a child process (xenhost_child), so that the rooms' static state is new.
  */
@@ -42,7 +42,7 @@ enum xenhost_lie {
 	LIE_TX_PROD, LIE_TX_BACK, LIE_TX_ID, LIE_TX_TWICE, LIE_TX_STATUS, LIE_TX_NULL,
 	/* netback, receive */
 	LIE_RX_PROD, LIE_RX_ID, LIE_RX_OFFSET, LIE_RX_LONG, LIE_RX_CHAIN, LIE_RX_EXTRA_TYPE, LIE_RX_EXTRA_FLAGS, LIE_RX_GSO_SIZE,
-	LIE_RX_GSO_TYPE, LIE_RX_PREFIX, LIE_RX_STATUS, LIE_RX_BLANK, LIE_RX_GSO_OTHER,
+	LIE_RX_GSO_TYPE, LIE_RX_PREFIX, LIE_RX_STATUS, LIE_RX_BLANK, LIE_RX_GSO_OTHER, LIE_RX_MORE,
 	/* blkback */
 	LIE_BLK_PROD, LIE_BLK_BACK, LIE_BLK_ID, LIE_BLK_TWICE, LIE_BLK_OP, LIE_BLK_STATUS,
 };
@@ -55,6 +55,7 @@ struct xenhost {
 	unsigned ports;          /* event channels; default 1023 */
 	unsigned spurious;       /* of 10000 polls return for nothing */
 	unsigned eagain, eacces; /* so many commits, reads of a backend's directory fail */
+	const char *forbidden;   /* a path that the guest may not read */
 	bool no_store;
 	bool open_for_ever;      /* as PV: the seal takes nothing away */
 	bool scribble;           /* what was fetched from a ring is overwritten at once (XSA-155) */
@@ -129,6 +130,8 @@ struct xenhost_nic {
 	bool hold;           /* takes requests and does not answer */
 	bool broken_frames;  /* every frame to the guest has an error status */
 	bool storm;          /* raises events for nothing, all the time */
+	bool refuse;         /* takes the rings and then says Closing */
+	bool keep;           /* never unmaps what it has mapped */
 	unsigned state;      /* of the backend; 0: starts by itself */
 	bool stay;           /* the state does not follow the frontend */
 	uint64_t got, sent;  /* frames from and to the guest */
@@ -156,6 +159,7 @@ struct xenhost_disk {
 	unsigned indirect, order, queues; /* 0: no such key */
 	unsigned fail;        /* of 10000 requests fail */
 	bool shuffle, hold;
+	bool refuse, keep; /* as of a NIC */
 	unsigned state;
 	bool stay;
 	uint64_t done;

@@ -67,9 +67,7 @@ static void try_clock(uintptr_t page)
 
 static long ask_version(void)
 {
-	uint64_t way = cpu_id(0, 0).ebx == 0x68747541 ? GATE_VMMCALL : 0; /* "Auth"enticAMD */
-
-	return gate_call(GATE_CALL_HYPERCALL, (uint64_t)XEN_VERSION << GATE_NUMBER_SHIFT | way, 0, 0);
+	return gate_call_more(GATE_CALL_HYPERCALL, 0, 0, 0, XEN_VERSION).rc;
 }
 
 /* Two marks that a page can be given before the seal: others reach it, and it can never change. */

@@ -108,14 +108,18 @@ static void draw_call_hvm(uint32_t number)
 {
 	if (number == GATE_CALL_POLL)
 		regs.rsi = 1;
-	if (number == GATE_CALL_POLL || number == GATE_CALL_SEND)
+	if (number >= GATE_CALL_POLL && number <= GATE_CALL_FRAME)
 		regs.rdi = attack_random() % 2 ? attack_random() % 200 : attack_random();
+	if (number == GATE_CALL_CLOSE && (uint32_t)regs.rdi < 3)
+		regs.rdi += 1000; /* the console's and xenstore's are how the result is told */
+	if (number == GATE_CALL_CHANNEL && attack_random() % 2)
+		regs.rdi = 0x7ff0 | (attack_random() % 4) << 16;
 	if (number == GATE_CALL_GRANT) {
 		regs.rsi = attack_random() % 2 ? attack_random() % 8 : attack_random();
 		regs.rdx = attack_random() % 2 ? attack_random() % (GATE_GRANT_FRAMES * 513) : attack_random();
 	}
 	if (number == GATE_CALL_HYPERCALL && attack_random() % 2)
-		regs.rdi = (attack_random() % 64) << GATE_NUMBER_SHIFT | attack_random() % 32 | (attack_random() % 2) * GATE_VMMCALL;
+		regs.rdi = attack_random() % 32;
 }
 
 /* Draws the number and arguments of a call. */
@@ -142,6 +146,8 @@ static void draw_rest(void)
 
 	for (size_t i = 0; i < sizeof(random) / sizeof(random[0]); i++)
 		v[random[i]] = attack_random() % 2 ? attack_random() : wild_address();
+	if (attack_random() % 2)
+		regs.r8 = attack_random() % 64; /* a hypercall's number */
 	regs.flags = (attack_random() & FLAGS_WILD) | 2;
 	regs.rsp = attack_random() % 8 ? (uintptr_t)behind : wild_address();
 	regs.target = (uintptr_t)gate_call_site - 1;
@@ -162,7 +168,7 @@ static bool is_harmless(uint32_t number)
 	if (number == GATE_CALL_ACK || number == GATE_CALL_SEAL || number == GATE_CALL_TLS)
 		return true;
 	if (attack_place() == ON_HVM)
-		return number == GATE_CALL_POLL || number == GATE_CALL_SEND || (number == GATE_CALL_GRANT && !(uint32_t)regs.rsi);
+		return (number >= GATE_CALL_POLL && number <= GATE_CALL_FRAME) || (number == GATE_CALL_GRANT && !(uint32_t)regs.rsi);
 	return number == GATE_CALL_WAIT;
 }
 
@@ -173,11 +179,13 @@ static bool granted_wrongly(uint64_t answer)
 	bool msr = attack_place() == ON_KVM && number == GATE_CALL_MSR;
 	uint64_t page = number == GATE_CALL_TABLE ? regs.rdx : msr ? regs.rsi : regs.rdi;
 
-	if (answer != 0 || is_harmless(number))
+	bool frame = attack_place() == ON_HVM && (number == GATE_CALL_GIVE || number == GATE_CALL_TAKE);
+
+	if (answer != frame || is_harmless(number)) /* a frame that changed hands is answered with 1 */
 		return false;
 	if (number == GATE_CALL_MAP && regs.rdx > (GATE_READ | GATE_WRITE))
 		return true;
-	if (number != GATE_CALL_MAP && number != GATE_CALL_TABLE && !msr)
+	if (number != GATE_CALL_MAP && number != GATE_CALL_TABLE && !msr && !frame)
 		return true;
 	if (page >= GATE_TABLES && page < GATE_END) /* the tables of the boot: ordinary memory once others are adopted */
 		return false;
@@ -268,10 +276,15 @@ static void refusals_hvm(void)
 	};
 
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
-		attack_point(gate_call(GATE_CALL_HYPERCALL, calls[i].number << GATE_NUMBER_SHIFT | calls[i].command, GATE_DATA, 1) == -ERR_PERM, calls[i].what);
+		attack_point(gate_call_more(GATE_CALL_HYPERCALL, calls[i].command, GATE_DATA, 1, calls[i].number).rc == -ERR_PERM, calls[i].what);
 	attack_point(gate_call(GATE_CALL_GRANT, (uintptr_t)arena, 1, 400) == -ERR_PERM, "a page that was not shared cannot be granted");
 	attack_point(gate_map((uintptr_t)arena, PAGE_SIZE, GATE_READ | GATE_WRITE | GATE_SHARED) == -ERR_PERM, "nor be shared now");
 	attack_point(gate_call(GATE_CALL_TABLE, 1ull << 38, 30, GATE_SHARED_INFO) == -ERR_PERM, "the shared info cannot become a page table");
+	attack_point(gate_call(GATE_CALL_GIVE, GATE_SHARED_INFO, 0, 0) == -ERR_PERM && gate_call(GATE_CALL_GIVE, GATE_DATA, 0, 0) == -ERR_PERM &&
+		gate_call(GATE_CALL_GIVE, GATE_GRANTS, 0, 0) == -ERR_PERM, "Xen gets no frame that is its own or the gate's");
+	attack_point(gate_call(GATE_CALL_INFO, 1, 0, 0) == -ERR_INVAL && gate_call(GATE_CALL_FRAME, GATE_GRANT_FRAMES, 0, 0) == -ERR_INVAL,
+		"Xen's pages are put where they belong, and nowhere else");
+	attack_point(gate_call(GATE_CALL_CHANNEL, 1, 0, 0) < 0, "no channel is made in another domain's name");
 }
 
 static void refusals_kvm(void)

@@ -156,6 +156,15 @@ bool flavour_sealed(void)
 	return false;
 }
 
+bool grant_resume(void)
+{
+	return true;
+}
+
+void hypercall_choose(void)
+{
+}
+
 bool hypercall_possible(void)
 {
 	return true;

@@ -17,26 +17,24 @@
 
 uintptr_t flavour_hvm_rings[2];
 
-bool flavour_hvm_place(unsigned space, unsigned index, uintptr_t addr)
-{
-	struct xen_add_to_physmap op = { .domid = DOMID_SELF, .space = space, .idx = index, .gpfn = addr / PAGE_SIZE };
-
-	return hypercall_memory(XENMEM_add_to_physmap, &op) >= 0 && gate_map(addr, PAGE_SIZE, GATE_READ | GATE_WRITE) == 0;
-}
-
 /*
  * The layout of the shared info is that of the mode in which the guest last said how it wants its
  * interrupts: on HVM that was 32-bit firmware. We want none, and say so in 64 bits: by a vector that no
  * channel raises, as all stay masked, because `xl shutdown` takes an HVM guest without one for deaf.
  */
-#define NO_CALLBACK (2ull << 56 | 0xff)
-
 static void use_64_bits(void)
 {
-	struct xen_hvm_param p = { .domid = DOMID_SELF, .index = HVM_PARAM_CALLBACK_IRQ, .value = NO_CALLBACK };
+	struct xen_hvm_param p = { .domid = DOMID_SELF, .index = HVM_PARAM_CALLBACK_IRQ, .value = GATE_CALLBACK };
 
 	if (hypercall_hvm(HVMOP_set_param, &p) < 0)
 		log_line(LOG_WARN, "xen: the layout of the shared info cannot be chosen");
+}
+
+bool flavour_hvm_place(unsigned space, unsigned index, uintptr_t addr)
+{
+	struct xen_add_to_physmap op = { .domid = DOMID_SELF, .space = space, .idx = index, .gpfn = addr / PAGE_SIZE };
+
+	return hypercall_memory(XENMEM_add_to_physmap, &op) >= 0;
 }
 
 void flavour_hvm_start(void)
@@ -45,7 +43,7 @@ void flavour_hvm_start(void)
 		ports_wrong_machine();
 	ports_unplug();
 	use_64_bits();
-	if (!flavour_hvm_place(XENMAPSPACE_shared_info, 0, GATE_SHARED_INFO))
+	if (!flavour_hvm_place(XENMAPSPACE_shared_info, 0, GATE_SHARED_INFO) || gate_map(GATE_SHARED_INFO, PAGE_SIZE, GATE_READ | GATE_WRITE) < 0)
 		log_panic("xen: no shared info");
 }
 
@@ -68,7 +66,8 @@ static uint64_t param(unsigned index)
 }
 
 /*
- * The page may lie in what the map calls RAM, and beside the local APIC: 4 KiB are mapped, and no more.
+ * The page may lie in what the map calls RAM, and beside the local APIC: 4 KiB are mapped, and no more. After a restore it
+ * is where it was, since what it is mapped at never changes; only its port is another.
  */
 static void *ring(unsigned slot, unsigned frame, unsigned event, unsigned *port)
 {
@@ -77,6 +76,8 @@ static void *ring(unsigned slot, unsigned frame, unsigned event, unsigned *port)
 	*port = (unsigned)param(event);
 	if (!addr || !*port)
 		return NULL;
+	if (flavour_hvm_rings[slot])
+		return addr == flavour_hvm_rings[slot] ? (void *)addr : NULL;
 	bootinfo_reserve(addr, PAGE_SIZE);
 	if (gate_map(addr, PAGE_SIZE, GATE_READ | GATE_WRITE) < 0)
 		return NULL;
@@ -92,4 +93,17 @@ struct xencons_interface *flavour_hvm_console(unsigned *port)
 struct xenstore_domain_interface *flavour_hvm_xenstore(unsigned *port)
 {
 	return ring(1, HVM_PARAM_STORE_PFN, HVM_PARAM_STORE_EVTCHN, port);
+}
+
+/* A cancelled suspend has changed nothing. Else Xen's pages have to be put where they belong, in what is another domain. */
+long flavour_hvm_suspend(void)
+{
+	long rc = hypercall_shutdown(SHUTDOWN_suspend);
+
+	if (rc != 0)
+		return rc;
+	use_64_bits();
+	if (!flavour_hvm_place(XENMAPSPACE_shared_info, 0, GATE_SHARED_INFO) || !grant_resume())
+		hypercall_shutdown(SHUTDOWN_crash); /* nothing to say it with */
+	return 0;
 }

@@ -17,12 +17,31 @@
 #define RINGS (GATE_READ | GATE_WRITE)
 
 static bool sealed;
+static unsigned frames; /* that Xen has put there, in a row */
+
+static bool place(unsigned index)
+{
+	return flavour_hvm_place(XENMAPSPACE_grant_table, index, GATE_GRANTS + index * PAGE_SIZE);
+}
 
 int grant_frame(unsigned index)
 {
-	if (index >= GATE_GRANT_FRAMES || sealed)
+	if (index < frames)
+		return 0;
+	if (index >= GATE_GRANT_FRAMES || sealed || !place(index) ||
+	    gate_map(GATE_GRANTS + index * PAGE_SIZE, PAGE_SIZE, GATE_READ | GATE_WRITE) < 0)
 		return -ERR_NOMEM;
-	return flavour_hvm_place(XENMAPSPACE_grant_table, index, GATE_GRANTS + index * PAGE_SIZE) ? 0 : -ERR_NOMEM;
+	frames = index + 1;
+	return 0;
+}
+
+/* The table of a new domain is empty, and its frames are anywhere but here. */
+bool grant_resume(void)
+{
+	for (unsigned i = 0; i < frames; i++)
+		if (!place(i))
+			return false;
+	return true;
 }
 
 void grant_share(const void *base, size_t pages)

@@ -2,7 +2,7 @@
 #include "xen/hypercall.h"
 
 /*
- * The first C of a PVH or HVM guest: a memory map for those who were given none.
+ * The first C of a PVH or HVM guest: the way into Xen, and a memory map for those who were given none.
  *
  * start_info has one since version 1. Before that the guest asks Xen; the answer is put where version
  * 1 would have it, so that core/x86/bootinfo.c knows nothing of this. HVM guests come from a multiboot
@@ -11,6 +11,7 @@
 
 #include "core/x86/bootinfo.h"
 #include "core/x86/mmu.h"
+#include "xen/hvm/gate.h"
 
 #define REACH (1ull << 30) /* what mmu_reach() maps */
 
@@ -46,6 +47,7 @@ _Noreturn void hvm_boot(uintptr_t info, uint32_t magic)
 	const struct hvm_start_info *s = (const struct hvm_start_info *)info;
 
 	mmu_reach();
+	hypercall_choose();
 	if (info && info < REACH && s->magic == XEN_HVM_START_MAGIC_VALUE && (s->version == 0 || s->memmap_entries == 0)) {
 		/* What version 0 has of it; the rest are fields that it knows nothing of. */
 		__builtin_memcpy(&with_map, s, offsetof(struct hvm_start_info, memmap_paddr));
