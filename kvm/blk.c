@@ -237,5 +237,6 @@ bool blk_arm(unsigned n)
 	}
 	remind(x);
 	virtio_ack(x->dev);
+	x->stats.kicks += virtio_rekick(x->dev, &x->queue);
 	return virtq_arm(&x->queue, 0);
 }

@@ -352,5 +352,7 @@ bool nic_arm(unsigned n)
 	if (x->info.broken || x->rx.broken || x->tx.broken)
 		return x->tx.inflight;
 	virtio_ack(x->dev);
+	x->stats.kicks += virtio_rekick(x->dev, &x->rx);
+	x->stats.kicks += virtio_rekick(x->dev, &x->tx);
 	return virtq_arm(&x->rx, 0) || arm_tx(x);
 }

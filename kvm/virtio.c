@@ -308,6 +308,14 @@ bool virtio_kick(struct virtio *d, struct virtq *q)
 	return true;
 }
 
+bool virtio_rekick(struct virtio *d, struct virtq *q)
+{
+	if (!virtq_missed(q))
+		return false;
+	ring(d, q);
+	return true;
+}
+
 void virtio_remind(struct virtio *d, struct virtq *q)
 {
 	if (virtq_remindable(q))

@@ -98,8 +98,11 @@ bool virtio_failed(struct virtio *d);
 /* One field of its configuration, 1, 2, 4 or 8 bytes wide; 0 where it has none. Exits. */
 uint64_t virtio_field(struct virtio *d, unsigned offset, unsigned width);
 
-/* Rings. Returns whether it did. */
+/* Rings for what was added. Returns whether it did. */
 bool virtio_kick(struct virtio *d, struct virtq *q);
+
+/* Rings for what virtio_kick() missed, see virtq_missed(). Returns whether it did. */
+bool virtio_rekick(struct virtio *d, struct virtq *q);
 
 /*
  * Rings for what was added long ago, although the device did not ask: §2.7.10 leaves that to the

@@ -208,13 +208,21 @@ int virtq_add(struct virtq *q, const struct virtq_seg *v, unsigned out, unsigned
 	return 0;
 }
 
+/* Does the device want the doorbell for one of those published since `old`? (§2.7.10, §2.7.7.2) */
+static bool wanted(const struct virtq *q, uint16_t old)
+{
+	if (!(q->flags & VIRTQ_EVENT_IDX))
+		return !(LOAD(q->used->flags) & USED_NO_NOTIFY);
+	return (uint16_t)(q->published - LOAD(*avail_event(q)) - 1) < (uint16_t)(q->published - old);
+}
+
 /*
  * §2.7.13.3: the index goes out after what it covers, and is seen before we look whether a
  * notification is wanted.
  */
 bool virtq_publish(struct virtq *q)
 {
-	uint16_t old = q->published, event;
+	uint16_t old = q->published;
 
 	if (q->added == old)
 		return false;
@@ -224,10 +232,28 @@ bool virtq_publish(struct virtq *q)
 	cpu_barrier();
 	STORE(q->avail->idx, q->added);
 	cpu_fence();
-	if (!(q->flags & VIRTQ_EVENT_IDX))
-		return !(LOAD(q->used->flags) & USED_NO_NOTIFY);
-	event = LOAD(*avail_event(q));
-	return (uint16_t)(q->added - event - 1) < (uint16_t)(q->added - old);
+	if (!wanted(q, old))
+		return false;
+	q->told = q->published;
+	return true;
+}
+
+/*
+ * The fence above is all that keeps us from reading the device's wish before it can see our index, and it reading
+ * our index before we can see its wish: then it waits for a doorbell that nobody rings. Not every host
+ * executes a guest's fences: QEMU's TCG before 8.0 leaves them out when there is one CPU. By now, much later, both
+ * stores are where the other side sees them. What lies further back than the ring is long was used.
+ */
+bool virtq_missed(struct virtq *q)
+{
+	uint16_t since = q->told;
+
+	if (q->broken || since == q->published)
+		return false;
+	q->told = q->published;
+	if ((uint16_t)(q->published - since) > q->size)
+		since = (uint16_t)(q->published - q->size);
+	return wanted(q, since);
 }
 
 bool virtq_remindable(const struct virtq *q)

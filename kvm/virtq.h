@@ -68,7 +68,8 @@ struct virtq {
 	uint16_t inflight;  /* chains */
 	uint16_t added;     /* avail index up to which we have filled the ring, */
 	uint16_t published; /* up to which the device may know it, */
-	uint16_t seen;      /* and used index up to which we have taken. All three wrap. */
+	uint16_t told;      /* up to which it was rung or is known to have asked for nothing, */
+	uint16_t seen;      /* and used index up to which we have taken. All four wrap. */
 	uint16_t drained;   /* virtq_drain()'s place */
 	bool armed;         /* without EVENT_IDX: interrupts are on */
 
@@ -115,6 +116,12 @@ int virtq_add(struct virtq *q, const struct virtq_seg *v, unsigned out, unsigned
 
 /* Shows the device what was added. Returns whether it wants the doorbell. */
 bool virtq_publish(struct virtq *q);
+
+/*
+ * Has the device, since virtq_publish() looked, come to want the doorbell for something already published? To be asked before
+ * sleeping. Says so once.
+ */
+bool virtq_missed(struct virtq *q);
 
 /* May the doorbell be rung although the device did not ask for it? */
 bool virtq_remindable(const struct virtq *q);

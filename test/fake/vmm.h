@@ -201,6 +201,7 @@ unsigned vmm_available(struct vmm_dev *d, struct vmm_queue *q);
 void vmm_return(struct vmm_dev *d, struct vmm_queue *q, const struct vmm_chain *c, uint32_t len); /* queues the used entry, */
 void vmm_publish(struct vmm_dev *d, struct vmm_queue *q); /* and shows what was queued */
 void vmm_doze(struct vmm_dev *d, struct vmm_queue *q);    /* from now on it must be rung for, */
+void vmm_busy(struct vmm_dev *d, struct vmm_queue *q);    /* asks for no doorbell, */
 void vmm_rest(struct vmm_dev *d, struct vmm_queue *q);    /* or perhaps not yet */
 void vmm_gather(const struct vmm_chain *c, void *buf, size_t len); /* reads the out pieces */
 size_t vmm_scatter(const struct vmm_chain *c, size_t from, const void *buf, size_t len); /* writes the in pieces */

@@ -197,9 +197,13 @@ void vmm_doze(struct vmm_dev *d, struct vmm_queue *q)
 		memcpy(used(q), (uint16_t[]){ 0 }, 2);
 }
 
-static void stay_awake(struct vmm_dev *d, struct vmm_queue *q)
+void vmm_busy(struct vmm_dev *d, struct vmm_queue *q)
 {
-	if (!vmm_has(d, F_EVENT_IDX))
+	uint16_t behind = (uint16_t)(q->taken - 1);
+
+	if (vmm_has(d, F_EVENT_IDX))
+		memcpy(used(q) + 4 + q->size * 8u, &behind, 2);
+	else
 		memcpy(used(q), (uint16_t[]){ 1 }, 2);
 }
 
@@ -208,7 +212,7 @@ void vmm_rest(struct vmm_dev *d, struct vmm_queue *q)
 	if (vmm_below(2))
 		vmm_doze(d, q);
 	else
-		stay_awake(d, q);
+		vmm_busy(d, q);
 }
 
 void vmm_gather(const struct vmm_chain *c, void *buf, size_t len)
