@@ -172,6 +172,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argc, (void)argv;
 	loud = getenv("FUZZ_LOG") != NULL;
 	fuzz_begin();
+	fuzz_must((char *)&log_level > fuzz_state && (char *)&log_level < fuzz_state_end); /* fuzz.lds has found our objects */
 	fuzz_keep(fuzz_state, (size_t)(fuzz_state_end - fuzz_state));
 	for (unsigned i = 0; i < n_kept; i++) {
 		kept[i].copy = malloc(kept[i].len);

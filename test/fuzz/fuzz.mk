@@ -3,11 +3,13 @@
 # Fuzzing: part of Makefile.in. test/fuzz/fuzz_NAME.c with the real sources and fakes of FUZZ_NAME_ALL; always by clang, whatever
 # builds the rest (configure's FUZZ_CLANG). B/test/fuzz/NAME are the programs, test/fuzz/run runs them.
 
-FUZZ_TARGETS ?= blkfront netfront
+FUZZ_TARGETS ?= blkfront netfront virtq
 FUZZ_SECONDS = 300
 
 # As on the desk: what a unit test there is linked with.
 $(foreach t,blkfront netfront,$(eval FUZZ_$t_ALL = $$(XENHOST_UNIT))$(eval FUZZ_$t_LINK = @$$(S)/test/fake/xenhost.flags))
+FUZZ_virtq_ALL = $(VMM_UNIT)
+FUZZ_virtq_LINK = $(VMM_LINK)
 
 FUZZ_HOST = $(FUZZ_CLANG) -std=gnu11 -O2 -g $(WARN) -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer \
 	-fno-pie $(DEPS) -I$(S)
@@ -18,7 +20,9 @@ $(eval $(call flags_of,fuzz,$$(FUZZ_HOST) $$(FUZZ_COVER) $$(XENHOST_FLAGS)))
 $(B)/fuzz/%.o: FUZZ_COVER = -fsanitize=fuzzer-no-link
 $(B)/fuzz/test/%.o: FUZZ_COVER =
 $(B)/fuzz/xen/% $(B)/fuzz/netfront/% $(B)/fuzz/blkfront/% $(B)/fuzz/test/fake/xenhost%: FUZZ_FLAGS = $(XENHOST_FLAGS)
+$(B)/fuzz/kvm/% $(B)/fuzz/test/fake/vmm%: FUZZ_FLAGS = -iquote $(S)/test/fake/include
 $(foreach t,blkfront netfront,$(eval $(B)/fuzz/test/fuzz/fuzz_$t.o: FUZZ_FLAGS = $(XENHOST_FLAGS)))
+$(foreach t,virtq,$(eval $(B)/fuzz/test/fuzz/fuzz_$t.o: FUZZ_FLAGS = -iquote $(S)/test/fake/include))
 
 $(B)/fuzz/%.o: $(S)/%.c $(B)/flags-fuzz
 	$(call label,FUZZCC)

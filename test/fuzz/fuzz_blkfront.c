@@ -4,26 +4,16 @@
  * honestly now and then so that a script gets far. Two disks: one with four queues of four pages, indirect segments and every
  * feature; one with one queue of one page and none.
  *
- * Whatever it does: each request comes back once, with a status that blk.h knows, and nothing is lost when the disk breaks.
+ * Whatever it does: what fuzz_blk.h asks, and no slot and no page of the pool is lost when the disk breaks.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "blkfront/blkfront.h"
-#include "core/plat.h"
 #include "test/fake/xenhost.h"
-#include "test/fuzz/fuzz.h"
+#include "test/fuzz/fuzz_blk.h"
 #include "xen/flavour.h"
 
-#define REQUESTS 96u
-#define BYTES (BLKFRONT_SEGMENTS * PAGE_SIZE)
-
-static struct blk_req req[REQUESTS];
-static bool out[REQUESTS];
-static unsigned n_out;
-static uint8_t *data;
 static struct blkfront *disk;
-static unsigned number;
 
 void xenhost_net_input(unsigned n, const uint8_t *frame, unsigned len, const struct nic_offload *off)
 {
@@ -52,7 +42,7 @@ void fuzz_begin(void)
 {
 	struct blk_info info;
 
-	data = aligned_alloc(BLK_ALIGN, BYTES);
+	fuzz_blk_begin();
 	xenhost.memory = 3u << 20;
 	xenhost.quiet = true;
 	xenhost.cmdline = "pith.queues=4";
@@ -72,68 +62,6 @@ void fuzz_begin(void)
 	xenhost_disk[0].present = xenhost_disk[1].present = false;
 	xenhost.store_dead = xenhost.console_dead = true;
 	fuzz_keep(flavour_shared_info(), sizeof(struct shared_info));
-}
-
-/* ---- the guest ---- */
-
-static void submit(void)
-{
-	unsigned i = fuzz_below(REQUESTS), how = fuzz_byte();
-	struct blk_req *r = &req[i];
-	int rc;
-
-	if (out[i])
-		return;
-	*r = (struct blk_req){ .op = (enum blk_op)(how & 3), .status = 77 };
-	r->sectors = how & 4 ? fuzz_u16() : 1u + fuzz_below(64);
-	r->sector = how & 8 ? fuzz_u64() : fuzz_byte();
-	r->data = data;
-	if (r->op == BLK_FLUSH)
-		r->sectors = 0;
-	rc = blk_submit(number, r);
-	fuzz_must(rc == 0 || rc == -ERR_AGAIN || rc == -ERR_INVAL || rc == -ERR_ROFS || rc == -ERR_NOTSUP);
-	fuzz_must(rc != 0 || r->op > BLK_WRITE || (uint64_t)r->sectors * disk->info.sector_size <= BYTES);
-	out[i] = rc == 0;
-	n_out += rc == 0;
-}
-
-static unsigned reap(unsigned max)
-{
-	struct blk_req *v[REQUESTS];
-	unsigned n = blk_reap(number, v, max);
-
-	fuzz_must(n <= max && n <= n_out);
-	for (unsigned k = 0; k < n; k++) {
-		unsigned i = (unsigned)(v[k] - req);
-
-		fuzz_must(i < REQUESTS && v[k] == &req[i] && out[i]);
-		fuzz_must(v[k]->status == 0 || v[k]->status == -ERR_IO || v[k]->status == -ERR_NOTSUP);
-		out[i] = false;
-		n_out--;
-	}
-	return n;
-}
-
-static void guest(unsigned what)
-{
-	struct blk_stats stats;
-	struct blk_info info;
-
-	switch (what) {
-	case 0:
-		blk_kick(number);
-		break;
-	case 1:
-		reap(1 + fuzz_below(REQUESTS));
-		break;
-	case 2:
-		if (!blk_arm(number))
-			plat_wait(plat_now() + 1000000);
-		break;
-	default:
-		blk_info(number, &info);
-		blk_stats(number, &stats);
-	}
 }
 
 /* ---- the backend ---- */
@@ -212,25 +140,21 @@ static void backend(unsigned what)
 static void settle(void)
 {
 	connect_disk_break(disk, "end of the script");
-	while (reap(REQUESTS))
-		;
-	fuzz_must(n_out == 0 && disk->pool_left == disk->pool_pages && disk->info.broken);
+	fuzz_blk_settle();
+	fuzz_must(disk->pool_left == disk->pool_pages && disk->info.broken);
 	for (unsigned i = 0; i < disk->n_queues; i++)
 		fuzz_must(disk->queue[i]->slots_free == BLKFRONT_SLOTS && disk->queue[i]->waiting == 0);
-	fuzz_must(!blk_arm(number));
 }
 
 void fuzz_run(void)
 {
-	number = fuzz_byte() & 1;
-	disk = connect_disk(number);
+	fuzz_blk.number = fuzz_byte() & 1;
+	disk = connect_disk(fuzz_blk.number);
 	while (fuzz_more()) {
 		unsigned act = fuzz_below(20);
 
-		if (act < 6)
-			submit();
-		else if (act < 10)
-			guest(act - 6);
+		if (act < 10)
+			fuzz_blk_act(act);
 		else if (act < 13)
 			answer();
 		else

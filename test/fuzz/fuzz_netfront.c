@@ -4,30 +4,17 @@
  * of the guest's, and answers honestly now and then so that a script gets far. Two interfaces: one that is trusted, with every
  * offload and split events; one that is not, with two queues.
  *
- * Whatever it does: each token comes back once, frames lie in receive buffers and are no longer than they may be, and what is said
- * of a checksum is about bytes that are there.
+ * Whatever it does: what fuzz_nic.h asks, frames lie in receive buffers, and no slot and no buffer is lost when the interface breaks.
  */
-#include <stdlib.h>
 #include <string.h>
 
-#include "core/plat.h"
 #include "netfront/netfront.h"
 #include "test/fake/xenhost.h"
-#include "test/fuzz/fuzz.h"
 #include "test/fuzz/fuzz_headers.h"
+#include "test/fuzz/fuzz_nic.h"
 #include "xen/flavour.h"
 
-#define ARENA (20u * PAGE_SIZE)
-#define TOKENS 512u
-#define RX_MAX 64u
-
 static struct netfront *nic;
-static unsigned number;
-static char *arena, *outside;
-static bool out[TOKENS];
-static unsigned n_out;
-static uint32_t lent[2 * NETFRONT_BUFFERS];
-static unsigned n_lent;
 
 void xenhost_net_input(unsigned n, const uint8_t *frame, unsigned len, const struct nic_offload *off)
 {
@@ -48,6 +35,16 @@ static void keep_nic(unsigned n)
 	}
 }
 
+/* Where a buffer may lie: in the pages that the backend writes, or, of one that is not trusted, in their private twins. */
+static bool in_buffers(const struct nic_buf *b)
+{
+	struct netfront_queue *q = nic->queue[b->id / NETFRONT_BUFFERS];
+	const char *base = nic->trusted ? q->buffers : q->private, *at = (const char *)b->data;
+	size_t page = (size_t)(b->id % NETFRONT_BUFFERS) * PAGE_SIZE;
+
+	return b->id % NETFRONT_BUFFERS < q->n_buffers && at >= base + page && at + b->len <= base + page + PAGE_SIZE;
+}
+
 void fuzz_begin(void)
 {
 	struct nic_info info;
@@ -59,13 +56,12 @@ void fuzz_begin(void)
 	xenhost_nic[0].groups = true;
 	xenhost_nic[1] = (struct xenhost_nic){ .present = true, .untrusted = true, .sg = true, .queues = 2, .domid = 5 };
 	xenhost_boot();
-	arena = page_alloc(ARENA / PAGE_SIZE);
-	outside = page_alloc(ARENA / PAGE_SIZE);
 	for (unsigned n = 0; n < 2; n++) {
 		fuzz_must(nic_open(n, &info) == 0);
-		fuzz_must(nic_share(n, arena, ARENA) == 0);
 		keep_nic(n);
 	}
+	fuzz_nic_begin(2, page_alloc(FUZZ_NIC_ARENA / PAGE_SIZE), page_alloc(FUZZ_NIC_ARENA / PAGE_SIZE));
+	fuzz_nic.is_buffer = in_buffers;
 	plat_seal();
 	plat_wait(plat_now() + 100000000);
 	for (unsigned n = 0; n < 2; n++)
@@ -74,143 +70,6 @@ void fuzz_begin(void)
 	xenhost_nic[0].present = xenhost_nic[1].present = false;
 	xenhost.store_dead = xenhost.console_dead = true;
 	fuzz_keep(flavour_shared_info(), sizeof(struct shared_info));
-}
-
-/* ---- the guest ---- */
-
-static void check_frame(const struct nic_buf *v, unsigned n, uint32_t bytes)
-{
-	const struct nic_offload *off = &v->off;
-
-	fuzz_must(n <= NIC_FRAGS_MAX && bytes > 0 && bytes <= NETFRONT_FRAME_MAX);
-	if (off->flags & NIC_CSUM_PARTIAL)
-		fuzz_must((uint32_t)off->csum_start + off->csum_offset + 2 <= v->len);
-	if (off->flags & (NIC_GSO_TCP4 | NIC_GSO_TCP6))
-		fuzz_must(off->gso_size > 0 && off->hdr_len <= v->len && off->csum_start < off->hdr_len);
-}
-
-/* Where a buffer may lie: in the pages that the backend writes, or, of one that is not trusted, in their private twins. */
-static bool in_buffers(const struct nic_buf *b)
-{
-	struct netfront_queue *q = nic->queue[b->id / NETFRONT_BUFFERS];
-	const char *base = nic->trusted ? q->buffers : q->private, *at = (const char *)b->data;
-	size_t page = (size_t)(b->id % NETFRONT_BUFFERS) * PAGE_SIZE;
-
-	return b->id % NETFRONT_BUFFERS < q->n_buffers && at >= base + page && at + b->len <= base + page + PAGE_SIZE;
-}
-
-static void receive(void)
-{
-	struct nic_buf v[RX_MAX + 64];
-	unsigned n = nic_rx(number, v, RX_MAX + fuzz_below(65)), first = 0;
-	uint32_t bytes = 0;
-
-	for (unsigned i = 0; i < n; i++) {
-		fuzz_must(in_buffers(&v[i]));
-		lent[n_lent++] = v[i].id;
-		bytes += v[i].len;
-		if (v[i].more)
-			continue;
-		check_frame(&v[first], i + 1 - first, bytes);
-		first = i + 1;
-		bytes = 0;
-	}
-	fuzz_must(first == n);
-}
-
-static void give_back(unsigned n)
-{
-	while (n-- > 0 && n_lent > 0) {
-		unsigned i = fuzz_more() ? fuzz_below(n_lent) : n_lent - 1;
-
-		nic_rx_done(number, lent[i]);
-		lent[i] = lent[--n_lent];
-	}
-}
-
-static void draw_offload(struct nic_offload *off, uint32_t len)
-{
-	off->flags = fuzz_byte() & (NIC_CSUM_PARTIAL | NIC_GSO_TCP4 | NIC_GSO_TCP6);
-	if (off->flags)
-		off->flags |= NIC_CSUM_PARTIAL;
-	off->csum_start = (uint16_t)(fuzz_byte() % len);
-	off->csum_offset = fuzz_byte() & 1 ? 16 : 6;
-	off->gso_size = fuzz_u16();
-	off->hdr_len = off->csum_start + 20u;
-}
-
-static void transmit(void)
-{
-	struct nic_frag v[NIC_FRAGS_MAX];
-	struct nic_offload off;
-	unsigned nv = 1 + fuzz_below(NIC_FRAGS_MAX), i = fuzz_below(TOKENS), how = fuzz_byte();
-	uint32_t len = 0;
-	int rc;
-
-	if (out[i])
-		return;
-	for (unsigned k = 0; k < nv; k++) {
-		size_t at = fuzz_u16() % (ARENA - PAGE_SIZE);
-
-		v[k].base = (how & 1 && k == how >> 4 ? outside : arena) + at;
-		v[k].len = how & 2 ? fuzz_u16() % PAGE_SIZE : 60;
-		len += v[k].len;
-	}
-	if (how & 4)
-		draw_offload(&off, len + 1);
-	rc = nic_tx(number, v, nv, how & 4 ? &off : NULL, &out[i]);
-	fuzz_must(rc == 0 || rc == -ERR_AGAIN || rc == -ERR_INVAL);
-	out[i] = rc == 0;
-	n_out += rc == 0;
-}
-
-static unsigned sent(void)
-{
-	void *v[64];
-	unsigned n = nic_tx_done(number, v, 1 + fuzz_below(64));
-
-	for (unsigned k = 0; k < n; k++) {
-		unsigned i = (unsigned)((bool *)v[k] - out);
-
-		fuzz_must(i < TOKENS && out[i]);
-		out[i] = false;
-		n_out--;
-	}
-	return n;
-}
-
-static void guest(unsigned what)
-{
-	uint8_t mac[6] = { 1, 0, 0x5e, 0, 0, (uint8_t)what };
-	struct nic_stats stats;
-	struct nic_info info;
-
-	switch (what) {
-	case 0:
-	case 1:
-		receive();
-		break;
-	case 2:
-		give_back(1 + fuzz_below(64));
-		break;
-	case 3:
-		sent();
-		break;
-	case 4:
-		if (!nic_arm(number))
-			plat_wait(plat_now() + 1000000);
-		break;
-	case 5:
-		mac[4] = fuzz_byte();
-		nic_group(number, mac, fuzz_byte() & 1);
-		break;
-	case 6:
-		nic_info(number, &info);
-		nic_stats(number, &stats);
-		break;
-	default:
-		nic_kick(number);
-	}
 }
 
 /* ---- the backend ---- */
@@ -321,10 +180,8 @@ static void backend(struct netfront_queue *q, unsigned what)
 static void settle(void)
 {
 	connect_nic_break(nic, "end of the script");
-	while (sent() > 0)
-		;
-	give_back(n_lent);
-	fuzz_must(n_out == 0 && nic->broken);
+	fuzz_nic_settle();
+	fuzz_must(nic->broken);
 	for (unsigned i = 0; i < nic->n_queues; i++) {
 		struct netfront_queue *q = nic->queue[i];
 
@@ -332,21 +189,18 @@ static void settle(void)
 		rx_reset(q);
 		fuzz_must(q->n_free == q->n_buffers);
 	}
-	fuzz_must(!nic_arm(number));
 }
 
 void fuzz_run(void)
 {
-	number = fuzz_byte() & 1;
-	nic = connect_nic(number);
+	fuzz_nic.number = fuzz_byte() & 1;
+	nic = connect_nic(fuzz_nic.number);
 	while (fuzz_more()) {
 		unsigned act = fuzz_below(25);
 		struct netfront_queue *q = nic->queue[nic->n_queues == 1 ? 0 : fuzz_byte() & 1];
 
-		if (act < 8)
-			guest(act);
-		else if (act < 11)
-			transmit();
+		if (act < 11)
+			fuzz_nic_act(act);
 		else if (act < 14)
 			deliver(q);
 		else if (act < 16)
