@@ -5,15 +5,7 @@
  * bench/xenboot.py times it in the same rounds as hello.xen: what it takes is xl's, the builder's and the console daemon's own
  * time, so the difference is ours. Memory is one to one, as in pith. Not part of any image.
  */
-#include <xen/elfnote.h>
-
-	.macro note type, desc:vararg
-	.balign 4
-	.long 4, 9f - 8f, \type
-	.asciz "Xen"
-8:	\desc
-9:	.balign 4
-	.endm
+#include "xen/note.h"
 
 	.section .note.Xen, "a", @note
 	note XEN_ELFNOTE_PHYS32_ENTRY, .long pvh

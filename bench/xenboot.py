@@ -26,7 +26,7 @@ xl destroy %(name)s > /dev/null 2>&1 || :)
 
 def build_stub(folder):
     path = os.path.join(folder, "xen-stub.xen")
-    subprocess.run(["cc", "-nostdlib", "-static", "-no-pie", "-Wl,-N,-Ttext=0x100000,-e,pv,--build-id=none,--no-warn-rwx-segments", "-o", path,
+    subprocess.run(["cc", "-I", SOURCE, "-nostdlib", "-static", "-no-pie", "-Wl,-N,-Ttext=0x100000,-e,pv,--build-id=none,--no-warn-rwx-segments", "-o", path,
                     os.path.join(SOURCE, "bench/xen-stub.S")], check=True)
     return path
 

@@ -11,6 +11,7 @@
  * Read first: core/x86/gate.S, which this file becomes a part of; xen/hvm/hypercall.c is the other side.
  */
 #include "xen/hvm/gate.h"
+#include "xen/note.h"
 
 #define GATE_CALLS GATE_CALLS_HVM
 #define GATE_RING3 hvm_start
@@ -58,10 +59,7 @@
 #define GRANT_IN_USE 0x18 /* reading, writing */
 
 	.section .notes, "a", @note
-	.balign 4
-	.long 4, 8, 18 /* XEN_ELFNOTE_PHYS32_ENTRY */
-	.asciz "Xen"
-	.quad boot
+	note XEN_ELFNOTE_PHYS32_ENTRY, .quad boot
 
 	.section .gate.text
 

@@ -5,15 +5,7 @@
  * VIRT_BASE 0 makes memory one to one: page frame N of the guest stands at address N * 4096, as everywhere in pith. Xen
  * enters in ring 3, 64 bits, paging on, rsi at start_info, the builder's stack page just below rsp.
  */
-#include <xen/elfnote.h>
-
-	.macro note type, desc:vararg
-	.balign 4
-	.long 4, 9f - 8f, \type
-	.asciz "Xen"
-8:	\desc
-9:	.balign 4
-	.endm
+#include "xen/note.h"
 
 	.section .notes, "a", @note
 	note XEN_ELFNOTE_GUEST_OS, .asciz "pith"
