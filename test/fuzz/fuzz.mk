@@ -3,26 +3,34 @@
 # Fuzzing: part of Makefile.in. test/fuzz/fuzz_NAME.c with the real sources and fakes of FUZZ_NAME_ALL; always by clang, whatever
 # builds the rest (configure's FUZZ_CLANG). B/test/fuzz/NAME are the programs, test/fuzz/run runs them.
 
-FUZZ_TARGETS ?= blkfront netfront virtq
+FUZZ_TARGETS ?= archive blkfront cmdline netfront virtio_mmio virtio_pci virtq
 FUZZ_SECONDS = 300
+
+comma = ,
 
 # As on the desk: what a unit test there is linked with.
 $(foreach t,blkfront netfront,$(eval FUZZ_$t_ALL = $$(XENHOST_UNIT))$(eval FUZZ_$t_LINK = @$$(S)/test/fake/xenhost.flags))
 FUZZ_virtq_ALL = $(VMM_UNIT)
 FUZZ_virtq_LINK = $(VMM_LINK)
+$(foreach t,virtio_mmio virtio_pci,$(eval FUZZ_$t_ALL = $$(filter-out $$(addprefix test/fake/vmm_,back.c bus.c queue.c virtio.c),$$(VMM_UNIT)))\
+	$(eval FUZZ_$t_LINK = $$(VMM_LINK) -Wl$$(comma)--wrap=gate_map))
+FUZZ_archive_ALL = core/fmt.c $(addprefix libc-glue/,archive.c cpio.c tar.c tree.c)
+FUZZ_cmdline_ALL = core/fmt.c core/option.c kvm/slots.c libc-glue/args.c
 
 FUZZ_HOST = $(FUZZ_CLANG) -std=gnu11 -O2 -g $(WARN) -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer \
 	-fno-pie $(DEPS) -I$(S)
 FUZZ_LINK = -no-pie -fsanitize=fuzzer -Wl,-T,$(S)/test/fuzz/fuzz.lds -Wl,--wrap=_exit,--wrap=log_line
-$(eval $(call flags_of,fuzz,$$(FUZZ_HOST) $$(FUZZ_COVER) $$(XENHOST_FLAGS)))
+$(eval $(call flags_of,fuzz,$$(FUZZ_HOST) $$(FUZZ_COVER) $$(FUZZ_MALLOC) $$(XENHOST_FLAGS)))
 
 # What is looked into: the sources of the house, not the fakes and the targets.
 $(B)/fuzz/%.o: FUZZ_COVER = -fsanitize=fuzzer-no-link
 $(B)/fuzz/test/%.o: FUZZ_COVER =
 $(B)/fuzz/xen/% $(B)/fuzz/netfront/% $(B)/fuzz/blkfront/% $(B)/fuzz/test/fake/xenhost%: FUZZ_FLAGS = $(XENHOST_FLAGS)
+FUZZ_MALLOC = $(foreach f,calloc free malloc strndup,-D$f=fuzz_$f)
+$(foreach f,archive args cpio tar tree,$(eval $(B)/fuzz/libc-glue/$f.o: FUZZ_FLAGS = -D_GNU_SOURCE $$(FUZZ_MALLOC)))
 $(B)/fuzz/kvm/% $(B)/fuzz/test/fake/vmm%: FUZZ_FLAGS = -iquote $(S)/test/fake/include
 $(foreach t,blkfront netfront,$(eval $(B)/fuzz/test/fuzz/fuzz_$t.o: FUZZ_FLAGS = $(XENHOST_FLAGS)))
-$(foreach t,virtq,$(eval $(B)/fuzz/test/fuzz/fuzz_$t.o: FUZZ_FLAGS = -iquote $(S)/test/fake/include))
+$(foreach t,virtio_mmio virtio_pci virtq,$(eval $(B)/fuzz/test/fuzz/fuzz_$t.o: FUZZ_FLAGS = -iquote $(S)/test/fake/include))
 
 $(B)/fuzz/%.o: $(S)/%.c $(B)/flags-fuzz
 	$(call label,FUZZCC)
