@@ -5,15 +5,16 @@
  * blk.h for Xen, over all queues of a disk. The work is in queue.c; bringing up and down in
  * connect.c.
  *
- * A disk whose backend is gone takes no new requests (-ERR_AGAIN) and keeps the old ones until
- * there is a backend again. A broken disk takes them and gives them back with -ERR_IO.
+ * A disk whose backend went away keeps its requests, and new ones as far as there is room, until
+ * there is a backend again. A broken disk takes them and gives them back with -ERR_IO. One that the
+ * toolstack has taken away refuses new ones (-ERR_NODEV).
  */
 
 void blk_info(unsigned n, struct blk_info *info)
 {
 	struct blkfront *d = connect_disk(n);
 
-	connect_disk_service(d);
+	follow_disk(d);
 	*info = d->info;
 }
 
@@ -32,6 +33,8 @@ static int check(const struct blkfront *d, const struct blk_req *r)
 {
 	const struct blk_info *info = &d->info;
 
+	if (info->gone)
+		return -ERR_NODEV;
 	if (r->op == BLK_FLUSH)
 		return info->can_flush ? 0 : -ERR_NOTSUP;
 	if (r->op != BLK_READ && r->op != BLK_WRITE && r->op != BLK_DISCARD)
@@ -49,8 +52,8 @@ static int check(const struct blkfront *d, const struct blk_req *r)
 }
 
 /*
- * Queues in turn, so that one slow request does not keep others waiting. -ERR_AGAIN also while
- * there is no backend: the caller waits for the loop in either case.
+ * Queues in turn, so that one slow request does not keep others waiting. -ERR_AGAIN only while
+ * there is something to come back.
  */
 int blk_submit(unsigned n, struct blk_req *req)
 {
@@ -61,7 +64,7 @@ int blk_submit(unsigned n, struct blk_req *req)
 		return rc;
 	if (d->broken)
 		return queue_refuse(d->queue[0], req);
-	for (unsigned i = 0; i < d->n_queues && d->connected; i++) {
+	for (unsigned i = 0; i < d->n_queues; i++) {
 		rc = queue_submit(d->queue[d->next_queue++ % d->n_queues], req);
 		if (rc == 0)
 			return 0;
@@ -78,7 +81,7 @@ unsigned blk_reap(unsigned n, struct blk_req **v, unsigned max)
 	struct blkfront *d = connect_disk(n);
 	unsigned got = 0;
 
-	connect_disk_service(d);
+	follow_disk(d);
 	for (unsigned i = 0; i < d->n_queues; i++) {
 		if (d->connected)
 			queue_poll(d->queue[i]);
@@ -86,6 +89,8 @@ unsigned blk_reap(unsigned n, struct blk_req **v, unsigned max)
 			blk_kick(n); /* polling may have put what waited */
 		got += queue_reap(d->queue[i], v + got, max - got);
 	}
+	if (d->info.gone && d->connected)
+		follow_leave(d);
 	return got;
 }
 

@@ -5,7 +5,7 @@
 /*
  * What the files of blkfront/ share: one structure for a disk, one for each of its queues.
  *
- * connect.c brings a disk up and follows its backend; queue.c moves requests between struct blk_req
+ * connect.c brings a disk up, follow.c follows its backend; queue.c moves requests between struct blk_req
  * and the rings; blkfront.c is blk.h. Read xen/io/blkif.h for the wire, xen/ring.h for the rings.
  *
  * Data never moves in place: every request is copied through pages of one pool, granted once,
@@ -70,6 +70,7 @@ struct blkfront {
 	uint16_t handle;
 	bool connected, broken;
 	bool begun; /* our keys are there, the backend is not yet Connected */
+	bool described; /* it was Connected once: the shape is known */
 	bool flush, barrier; /* what the backend can; either may turn out not to be so */
 	unsigned order;      /* pages of a ring, as a power of two */
 	unsigned indirect;   /* the most segments of an indirect request; 0: none */
@@ -89,12 +90,25 @@ struct blkfront {
 
 /* ---- connect.c ---- */
 
+int connect_disk_ports(struct blkfront *disk); /* after a restore: new ones; 0 or -ERR_NOMEM */
+
 struct blkfront *connect_disk(unsigned n); /* panics when it was never opened */
-void connect_disk_service(struct blkfront *disk);
 void connect_disk_break(struct blkfront *disk, const char *why); /* one log line, and every request comes back with -ERR_IO */
+
+/* For follow.c: one connection up to our keys; the rest of it when the backend is Connected; the size; and it is used. */
+int connect_disk_begin(struct blkfront *disk, bool again);
+int connect_disk_finish(struct blkfront *disk);
+int connect_disk_size(struct blkfront *disk);
+void connect_disk_up(struct blkfront *disk);
+
+/* ---- follow.c ---- */
+
+void follow_disk(struct blkfront *disk);  /* what the backend said since the last look */
+void follow_leave(struct blkfront *disk); /* lets a backend go that waits for our last request to be answered */
 
 /* ---- queue.c ---- */
 
+bool queue_idle(const struct blkfront_queue *q); /* nothing is on its way */
 void queue_init(struct blkfront_queue *q);
 int queue_submit(struct blkfront_queue *q, struct blk_req *req); /* checked already; 0 or -ERR_AGAIN */
 int queue_refuse(struct blkfront_queue *q, struct blk_req *req); /* takes it and gives it back with -ERR_IO */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "blkfront/blkfront.h"
+#include "xen/flavour.h"
 
 /*
  * Bringing a disk up: memory, grants, event channels, and the keys of blkif.h.
@@ -21,6 +22,8 @@
 	"queue-0 queue-1 queue-2 queue-3 "
 
 static struct blkfront *disks[BLKFRONT_DISKS];
+static char known[BLKFRONT_DISKS][XENBUS_OWN]; /* their paths, and of those that could not be brought up */
+static struct xenstore_watch list_watch; /* on all of device/vbd */
 
 struct blkfront *connect_disk(unsigned n)
 {
@@ -76,6 +79,16 @@ static int make_queue(struct blkfront *d, unsigned number)
 	q->page = gnttab_alloc(d->dev.domid, 1u << d->order, false, &q->ref);
 	q->port = q->page ? evtchn_alloc(d->dev.domid) : -1;
 	return q->port >= 0 ? 0 : -ERR_NOMEM;
+}
+
+int connect_disk_ports(struct blkfront *d)
+{
+	for (unsigned i = 0; i < d->n_queues; i++) {
+		d->queue[i]->port = evtchn_alloc(d->granted_to);
+		if (d->queue[i]->port < 0)
+			return -ERR_NOMEM;
+	}
+	return 0;
 }
 
 static int make_queues(struct blkfront *d)
@@ -164,7 +177,7 @@ static int read_features(struct blkfront *d)
  * In units of 512 bytes like everything on the wire, which Linux' backend always meant and blkif.h
  * says since Xen 4.20. SECTORS_MAX keeps a lie of the backend's from wrapping sums of ours.
  */
-static int read_size(struct blkfront *d)
+int connect_disk_size(struct blkfront *d)
 {
 	uint64_t sectors;
 	int rc = xenbus_number(&d->dev, "sectors", SECTORS_MAX, 0, &sectors);
@@ -192,7 +205,7 @@ static int read_shape(struct blkfront *d, bool again)
 	d->info.sector_size = (uint32_t)size;
 	d->info.read_only = flags & VDISK_READONLY;
 	d->factor = (uint32_t)size / BLKFRONT_UNIT;
-	rc = read_size(d);
+	rc = connect_disk_size(d);
 	return rc < 0 ? rc : read_features(d);
 }
 
@@ -245,7 +258,7 @@ static int publish(struct blkfront *d)
 }
 
 /* One connection, up to our keys. The same for the first and for every later one. */
-static int begin(struct blkfront *d, bool again)
+int connect_disk_begin(struct blkfront *d, bool again)
 {
 	int rc = xenbus_attach(&d->dev);
 
@@ -264,19 +277,21 @@ static int begin(struct blkfront *d, bool again)
  * The rest of it, when the backend is Connected. Our own Connected comes last: it means that what the
  * disk said of itself was read and can be used.
  */
-static int finish(struct blkfront *d, bool again)
+int connect_disk_finish(struct blkfront *d)
 {
-	int rc = read_shape(d, again);
+	int rc = read_shape(d, d->described && !d->info.gone);
 
+	d->described |= rc == 0;
 	return rc == 0 ? xenbus_ready(&d->dev) : rc;
 }
 
 /*
  * What waited through the gap goes first; queue_submit() takes nothing new while any of it is left.
  */
-static void up(struct blkfront *d)
+void connect_disk_up(struct blkfront *d)
 {
 	d->connected = true;
+	d->info.gone = false;
 	for (unsigned i = 0; i < d->n_queues; i++)
 		queue_resume(d->queue[i]);
 	blk_kick(d->number);
@@ -299,8 +314,45 @@ static uint16_t handle_of(const struct xenbus_dev *dev)
 }
 
 /*
- * Entered into disks[] last: nobody can meet a disk that is not up. All that a backend or xenstore
- * can get wrong is -ERR_PROTO; the log line has the reason.
+ * At the start nobody meets a disk that is not up. While the program runs nobody may wait for a
+ * backend's hotplug script: then the disk is described when its backend is Connected.
+ */
+static int bring_up(struct blkfront *d)
+{
+	int rc = connect_disk_begin(d, false);
+
+	if (rc < 0 || flavour_running()) {
+		d->begun = rc == 0;
+		return rc;
+	}
+	rc = xenbus_wait_connected(&d->dev);
+	if (rc == 0)
+		rc = connect_disk_finish(d);
+	return rc;
+}
+
+/* A disk that was taken away and is there again: its watch is fired for service(), as the backend's may be another. */
+static void look_for_gone(void)
+{
+	for (unsigned i = 0; i < BLKFRONT_DISKS; i++)
+		if (disks[i] && disks[i]->info.gone && !disks[i]->broken)
+			disks[i]->dev.watch.fired = true;
+}
+
+/* The next device that is not known; -ERR_NODEV at once where nothing was heard since the last look. */
+static int find(struct xenbus_dev *dev)
+{
+	if (!list_watch.id)
+		xenstore_watch(&list_watch, "device/vbd");
+	else if (flavour_running() && !list_watch.fired)
+		return -ERR_NODEV;
+	list_watch.fired = false;
+	look_for_gone();
+	return xenbus_find("vbd", known, BLKFRONT_DISKS, dev);
+}
+
+/*
+ * All that a backend or xenstore can get wrong is -ERR_PROTO; the log line has the reason.
  */
 int blk_open(unsigned n, struct blk_info *info)
 {
@@ -310,8 +362,12 @@ int blk_open(unsigned n, struct blk_info *info)
 
 	if (n < BLKFRONT_DISKS && disks[n])
 		return -ERR_BUSY;
-	if (n >= BLKFRONT_DISKS || xenbus_find("vbd", n, &dev) < 0)
+	if (n >= BLKFRONT_DISKS)
 		return -ERR_NODEV;
+	known[n][0] = 0; /* one that failed may be tried again */
+	if (find(&dev) < 0)
+		return -ERR_NODEV;
+	__builtin_strcpy(known[n], dev.path);
 	d = page_alloc(pages_of(sizeof(*d)));
 	if (!d)
 		return -ERR_NOMEM;
@@ -319,23 +375,18 @@ int blk_open(unsigned n, struct blk_info *info)
 	d->dev = dev;
 	d->number = n;
 	d->handle = handle_of(&dev);
-	rc = begin(d, false);
-	if (rc == 0)
-		rc = xenbus_wait_connected(&d->dev);
-	if (rc == 0)
-		rc = finish(d, false);
+	rc = bring_up(d);
 	if (rc < 0) {
 		log_line(LOG_ERR, "blk%u: %s cannot be brought up, error %d", n, dev.path, -rc);
 		discard(d);
 		return rc == -ERR_TIMEDOUT || rc == -ERR_NOMEM ? rc : -ERR_PROTO;
 	}
 	disks[n] = d;
-	up(d);
+	if (!d->begun)
+		connect_disk_up(d);
 	*info = d->info;
 	return 0;
 }
-
-/* ---- the backend's state, later ---- */
 
 /*
  * For good: nothing resets `broken`. The backend may still write to the pool, which is never used
@@ -353,67 +404,4 @@ void connect_disk_break(struct blkfront *d, const char *why)
 		queue_fail(d->queue[i]);
 	}
 	xenbus_say(&d->dev, XenbusStateClosing);
-}
-
-static void resized(struct blkfront *d)
-{
-	uint64_t before = d->info.sectors;
-
-	if (read_size(d) == 0 && d->info.sectors != before)
-		log_line(LOG_INFO, "blk%u: resized, %llu sectors", d->number, (unsigned long long)d->info.sectors);
-}
-
-/* Slots stay as they are: what is out waits for the next backend. What was answered need not be done again. */
-static void down(struct blkfront *d, enum xenbus_state other)
-{
-	log_line(LOG_WARN, "blk%u: down, backend state %u", d->number, (unsigned)other);
-	for (unsigned i = 0; i < d->n_queues && !d->broken; i++)
-		queue_poll(d->queue[i]);
-	d->connected = false;
-}
-
-/* The backend invites us anew, or is Connected after that. One that takes its time may invite us again. */
-static void again(struct blkfront *d, bool connected)
-{
-	int rc = connected ? finish(d, true) : begin(d, true);
-
-	d->begun = rc == 0 && !connected;
-	if (rc < 0 && rc != -ERR_TIMEDOUT)
-		connect_disk_break(d, "no way back after it went away");
-	else if (rc == 0 && connected)
-		up(d);
-}
-
-/*
- * What fired the watch: a new size (Connected, said once more), a backend that goes, or InitWait,
- * its invitation to begin anew. begin() waits for at most XENBUS_OPEN_NS a step, and every thread
- * with it: that is what a reconnect costs.
- */
-static void follow_state(struct blkfront *d, enum xenbus_state other)
-{
-	if (d->connected && other == XenbusStateConnected) {
-		resized(d);
-		return;
-	}
-	if (d->connected)
-		down(d, other);
-	if (d->broken)
-		return; /* by what it answered last */
-	if (d->begun && other == XenbusStateConnected) {
-		again(d, true);
-	} else if (other == XenbusStateInitWait && !d->begun) {
-		again(d, false);
-	} else if (other == XenbusStateClosing || (other == XenbusStateClosed && !d->begun)) {
-		/* Closed, when we have begun: its answer to what we were before. Our new keys stand. */
-		d->begun = false;
-		xenbus_say(&d->dev, XenbusStateClosed);
-	}
-}
-
-void connect_disk_service(struct blkfront *d)
-{
-	if (!d->dev.watch.fired || d->broken)
-		return;
-	d->dev.watch.fired = false; /* before the look: a change after it fires again */
-	follow_state(d, xenbus_other_state(&d->dev));
 }

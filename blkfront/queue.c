@@ -358,6 +358,15 @@ unsigned queue_reap(struct blkfront_queue *q, struct blk_req **v, unsigned max)
 
 /* ---- when the backend goes and comes ---- */
 
+/* What is done and not yet reaped needs no backend. */
+bool queue_idle(const struct blkfront_queue *q)
+{
+	for (unsigned id = 0; id < BLKFRONT_SLOTS; id++)
+		if (q->slot[id].state == SLOT_OUT || q->slot[id].state == SLOT_WAITING)
+			return false;
+	return true;
+}
+
 void queue_init(struct blkfront_queue *q)
 {
 	q->done = BLKFRONT_NONE;

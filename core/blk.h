@@ -32,6 +32,8 @@ struct blk_info {
 	bool read_only;
 	bool can_flush;       /* false: writes that came back are stable */
 	bool broken;
+	bool gone;            /* taken away; what comes in its place under the same number is another disk */
+	uint32_t life;        /* how many disks there were under this number before */
 };
 
 struct blk_stats {
@@ -53,7 +55,10 @@ struct blk_req {
 	void *token;      /* the caller's own */
 };
 
-/* Brings up disk n. As nic_open(). */
+/*
+ * Brings up disk n. As nic_open(). A disk that comes when the program runs may be described later:
+ * its sector_size is 0 until blk_info() knows more.
+ */
 int blk_open(unsigned n, struct blk_info *info);
 
 /* Reads the state again: size and `broken` may change at any time. Cheap. */
@@ -63,7 +68,8 @@ void blk_stats(unsigned n, struct blk_stats *stats);
 
 /*
  * Queues a request. Returns 0, -ERR_AGAIN when the ring is full (nothing was queued), -ERR_INVAL
- * for a range outside the disk, too many sectors or a misaligned buffer, -ERR_ROFS, -ERR_NOTSUP.
+ * for a range outside the disk, too many sectors or a misaligned buffer, -ERR_ROFS, -ERR_NOTSUP,
+ * -ERR_NODEV for a disk that is gone.
  * Does not ring the doorbell.
  */
 int blk_submit(unsigned n, struct blk_req *req);

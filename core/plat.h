@@ -92,6 +92,12 @@ _Noreturn void plat_exit(enum plat_end how, int status);
  */
 bool plat_asked_to_stop(void);
 
+/*
+ * Another number whenever a device may have come, gone or changed: then nic_info() and blk_info() of
+ * what is open, and nic_open() and blk_open() of what is not, are worth a call. Cheap.
+ */
+unsigned plat_changes(void);
+
 /* Nanoseconds since plat_start(). Never goes back. Never blocks. */
 uint64_t plat_now(void);
 

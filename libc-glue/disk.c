@@ -28,6 +28,7 @@
 struct disk_file {
 	struct fd_file file;
 	struct disk *disk;
+	uint32_t life; /* of the disk that was opened: another in its place is not this file's */
 };
 
 /* A write that is going on: first and last sector. */
@@ -61,6 +62,15 @@ uint64_t disk_look(struct disk *d)
 {
 	blk_info(d->n, &d->info);
 	return d->info.sectors * d->info.sector_size;
+}
+
+/* Looks, and returns 0 or -ENODEV: the disk that was opened is not there any more. */
+static int look(const struct fd_file *f)
+{
+	struct disk *d = disk_of(f);
+
+	disk_look(d);
+	return d->info.gone || d->info.life != ((const struct disk_file *)f)->life ? -ENODEV : 0;
 }
 
 /* ---- Bounce buffers ---- */
@@ -292,7 +302,10 @@ static struct cursor start(struct disk *d, const struct iovec *v, int nv, off_t 
 static ssize_t disk_read(struct fd_file *f, const struct iovec *v, int nv, off_t at)
 {
 	struct cursor c = start(disk_of(f), v, nv, at);
+	int rc = look(f);
 
+	if (rc)
+		return rc;
 	return c.left ? move(disk_of(f), &c, false) : 0;
 }
 
@@ -306,8 +319,10 @@ static ssize_t disk_write(struct fd_file *f, const struct iovec *v, int nv, off_
 	struct cursor c = start(d, v, nv, at);
 	struct range r;
 	ssize_t n;
-	int rc;
+	int rc = look(f);
 
+	if (rc)
+		return rc;
 	if (!c.left)
 		return vector_length(v, nv) ? -ENOSPC : 0;
 	r.first = c.at / d->info.sector_size;
@@ -330,8 +345,9 @@ static off_t disk_size(struct fd_file *f)
  */
 static int disk_sync(struct fd_file *f)
 {
-	disk_look(disk_of(f));
-	return diskio_run(disk_of(f), BLK_FLUSH, 0, 0, NULL);
+	int rc = look(f);
+
+	return rc ? rc : diskio_run(disk_of(f), BLK_FLUSH, 0, 0, NULL);
 }
 
 static int disk_stat(struct fd_file *f, struct stat *st)
@@ -367,7 +383,10 @@ static int discard(struct fd_file *f, const uint64_t *range)
 static int disk_ioctl(struct fd_file *f, unsigned long request, void *arg)
 {
 	uint64_t size = disk_look(disk_of(f));
+	int rc = look(f);
 
+	if (rc)
+		return rc;
 	switch (request) {
 	case BLKGETSIZE64:
 		*(uint64_t *)arg = size;
@@ -415,6 +434,8 @@ static int open_disk(struct tree_node *n, int flags, struct fd_file **f)
 	struct disk_file *file;
 
 	disk_look(d);
+	if (d->info.gone)
+		return -ENXIO;
 	if (d->info.read_only && (flags & O_ACCMODE) != O_RDONLY)
 		return -EROFS;
 	file = malloc(sizeof *file);
@@ -422,40 +443,57 @@ static int open_disk(struct tree_node *n, int flags, struct fd_file **f)
 		return -ENOMEM;
 	fd_init(&file->file, &ops, flags);
 	file->disk = d;
+	file->life = d->info.life;
 	*f = &file->file;
 	return 0;
 }
 
 /* ---- Start ---- */
 
-static void add(struct disk *d, unsigned n)
+static void prepare(struct disk *d, unsigned n)
 {
-	struct tree_node *placed;
-
 	d->n = n;
+	d->open = true;
 	waitq_init(&d->room);
 	waitq_init(&d->writers);
 	list_init(&d->writes);
+}
+
+/* When it is described, which for a disk that comes late may be some time after it was opened. */
+static void add_name(struct disk *d)
+{
+	struct tree_node *placed;
+
+	d->named = true;
 	d->node = (struct tree_node){
-		.kind = TREE_BLOCK, .mode = d->info.read_only ? 0440 : 0660, .rdev = 0xfe00 + n, .open = open_disk
+		.kind = TREE_BLOCK, .mode = d->info.read_only ? 0440 : 0660, .rdev = 0xfe00 + d->n, .open = open_disk
 	};
-	fmt_format(d->path, sizeof d->path, "/dev/blk%u", n);
+	fmt_format(d->path, sizeof d->path, "/dev/blk%u", d->n);
 	if (tree_add(&d->node, d->path, strlen(d->path), &placed))
 		log_line(LOG_ERR, "disk: %s: no memory for the name", d->path);
 }
 
 /* A disk that cannot be brought up has said so; the next one keeps its number. */
-void disk_start(void)
+void disk_changed(void)
 {
-	unsigned n, count = 0;
-	int rc = 0;
+	static unsigned count;
+	int rc;
 
-	for (n = 0; n < DISKS_MAX && rc != -ENODEV; n++) {
-		rc = blk_open(n, &disks[n].info);
+	for (; count < DISKS_MAX && (rc = blk_open(count, &disks[count].info)) != -ENODEV; count++)
 		if (!rc)
-			add(&disks[n], n);
-		if (rc != -ENODEV)
-			count = n + 1;
+			prepare(&disks[count], count);
+	for (struct disk *d = disks; d < disks + count; d++) {
+		if (!d->open)
+			continue;
+		disk_look(d);
+		if (!d->named && d->info.sector_size)
+			add_name(d);
+		waitq_wake(&d->room, UINT32_MAX);
 	}
 	diskio_start(disks, count);
+}
+
+void disk_start(void)
+{
+	disk_changed();
 }

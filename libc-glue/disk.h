@@ -16,6 +16,7 @@ struct disk {
 	struct waitq room;     /* for threads that found the ring full */
 	struct list writes;    /* ranges that are being written, see disk.c */
 	struct waitq writers;
+	bool open, named;      /* of blk.h; its path is in the tree */
 	char path[16];
 	struct tree_node node;
 };
@@ -30,7 +31,10 @@ uint64_t disk_look(struct disk *d);
  */
 int diskio_run(struct disk *d, enum blk_op op, uint64_t sector, uint64_t sectors, void *data);
 
-/* For disk_start(): from now on the loop reaps the requests of v[0..n). */
+/* For disk.c: from now on the loop reaps the requests of v[0..n). Threads that wait for room look again. */
 void diskio_start(struct disk *v, unsigned n);
+
+/* For diskio.c: a device may have come, gone or changed. */
+void disk_changed(void);
 
 #endif

@@ -13,6 +13,7 @@
 #include "libc-glue/disk.h"
 
 #define BATCH 16u
+#define AWAY_NS 30000000000ull /* a backend that is away for longer does not come back, as far as a program can wait */
 
 /* What one thread waits for. */
 struct batch {
@@ -24,6 +25,7 @@ struct batch {
 
 static struct disk *disks;
 static unsigned ndisks;
+static unsigned changes; /* plat_changes() when they were last looked at */
 
 /* ---- Reaping ---- */
 
@@ -63,14 +65,18 @@ static bool reap(struct disk *d)
 }
 
 /*
- * An idle disk is not asked at all: a program that has disks and serves the network pays one
- * comparison for each.
+ * An idle disk is not asked at all, but when something has changed: a program that has disks and
+ * serves the network pays one comparison for each.
  */
 static bool disks_poll(void)
 {
 	bool did = false;
 	unsigned i;
 
+	if (changes != plat_changes()) {
+		changes = plat_changes();
+		disk_changed();
+	}
 	for (i = 0; i < ndisks; i++)
 		if (disks[i].inflight)
 			did |= reap(&disks[i]);
@@ -93,24 +99,28 @@ void diskio_start(struct disk *v, unsigned n)
 {
 	static struct poller poller = { .poll = disks_poll, .arm = disks_arm };
 
-	disks = v;
 	ndisks = n;
-	if (n)
-		loop_add(&poller);
+	if (disks)
+		return;
+	disks = v;
+	changes = plat_changes();
+	loop_add(&poller);
 }
 
 /* ---- Submitting ---- */
 
-/* Queues one request; while the ring is full, until somebody's request came back. */
+/*
+ * Queues one request; while the ring is full, until somebody's request came back. Full with nothing
+ * to come back is a disk whose backend is away: that it is there again is a change.
+ */
 static int submit(struct disk *d, struct batch *b, struct blk_req *req)
 {
 	int rc;
 
 	while ((rc = blk_submit(d->n, req)) == -ERR_AGAIN) {
 		blk_kick(d->n);
-		if (!d->inflight) /* full, and nothing to come back */
+		if (waitq_wait(&d->room, d->inflight ? PLAT_FOREVER : plat_now() + AWAY_NS))
 			return -ERR_IO;
-		waitq_wait(&d->room, PLAT_FOREVER);
 	}
 	if (rc)
 		return rc;

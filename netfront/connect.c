@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "netfront/netfront.h"
+#include "xen/flavour.h"
 
 /*
  * Bringing an interface up and following its backend: the handshake and the keys of netif.h. What a
@@ -24,6 +25,8 @@
 	"queue-0 queue-1 queue-2 queue-3 "
 
 static struct netfront *nics[NETFRONT_NICS];
+static char known[NETFRONT_NICS][XENBUS_OWN]; /* their paths, and of those that could not be brought up */
+static struct xenstore_watch list_watch; /* on all of device/vif */
 
 struct netfront *connect_nic(unsigned n)
 {
@@ -40,12 +43,13 @@ struct netfront *connect_nic(unsigned n)
  */
 static void size_bounce(struct netfront *nic)
 {
-	bool large = nic->sg && nic->gso4 && page_unused() >= SMALL;
+	bool aside = flavour_sealed(); /* pages are few, and everything is copied: nic_share() has no grants for the arena */
+	bool large = nic->sg && nic->gso4 && page_unused() >= SMALL && !aside;
 
 	if (nic->bounces)
 		return;
 	nic->bounce_pages = large ? GSO_PAGES : nic->mtu > FLAT_MTU ? (unsigned)make_pages_of(nic->mtu + ETH_LEN + VLAN_LEN) : 1;
-	nic->bounces = large ? 2 : nic->sg ? 8 : NETFRONT_BOUNCES;
+	nic->bounces = large ? 2 : nic->sg && !aside ? 8 : NETFRONT_BOUNCES;
 	if (page_unused() < SMALL && nic->bounces > 8)
 		nic->bounces = 8;
 }
@@ -229,6 +233,7 @@ static void up(struct netfront *nic)
 	const uint8_t *m = nic->mac;
 
 	nic->connected = true;
+	nic->gone = false;
 	groups_again(nic);
 	nic_kick(nic->number); /* posts the receive buffers */
 	log_line(LOG_INFO, "nic%u: up, %02x:%02x:%02x:%02x:%02x:%02x, mtu %u,%s%s%s%s %u queues, %u buffers, backend dom%u",
@@ -252,6 +257,38 @@ static void discard(struct netfront *nic)
 	page_free(nic, make_pages_of(sizeof(*nic)));
 }
 
+/* An interface that was taken away and is there again: its watch is fired for service(), as the backend's may be another. */
+static void look_for_gone(void)
+{
+	for (unsigned i = 0; i < NETFRONT_NICS; i++)
+		if (nics[i] && nics[i]->gone)
+			nics[i]->dev.watch.fired = true;
+}
+
+/* The next device that is not known; -ERR_NODEV at once where nothing was heard since the last look. */
+static int find(struct xenbus_dev *dev)
+{
+	if (!list_watch.id)
+		xenstore_watch(&list_watch, "device/vif");
+	else if (flavour_running() && !list_watch.fired)
+		return -ERR_NODEV;
+	list_watch.fired = false;
+	look_for_gone();
+	return xenbus_find("vif", known, NETFRONT_NICS, dev);
+}
+
+/*
+ * While the program runs nobody may wait for a backend's hotplug script: then the interface has no
+ * carrier before its backend is Connected.
+ */
+static int bring_up(struct netfront *nic)
+{
+	int rc = begin(nic, false);
+
+	nic->begun = rc == 0 && flavour_running();
+	return rc < 0 || nic->begun ? rc : xenbus_wait_connected(&nic->dev);
+}
+
 int nic_open(unsigned n, struct nic_info *info)
 {
 	struct netfront *nic;
@@ -260,31 +297,35 @@ int nic_open(unsigned n, struct nic_info *info)
 
 	if (n < NETFRONT_NICS && nics[n])
 		return -ERR_BUSY;
-	if (n >= NETFRONT_NICS || xenbus_find("vif", n, &dev) < 0)
+	if (n >= NETFRONT_NICS)
 		return -ERR_NODEV;
+	known[n][0] = 0; /* one that failed may be tried again */
+	if (find(&dev) < 0)
+		return -ERR_NODEV;
+	__builtin_strcpy(known[n], dev.path);
 	nic = make_clean(make_pages_of(sizeof(*nic)));
 	if (!nic)
 		return -ERR_NOMEM;
 	nic->dev = dev;
 	nic->number = n;
 	nic->trusted = true; /* until the toolstack says otherwise */
-	rc = begin(nic, false);
-	if (rc == 0)
-		rc = xenbus_wait_connected(&nic->dev);
+	rc = bring_up(nic);
 	if (rc < 0) {
 		log_line(LOG_ERR, "nic%u: %s cannot be brought up, error %d", n, dev.path, -rc);
 		discard(nic);
 		return rc == -ERR_TIMEDOUT || rc == -ERR_NOMEM ? rc : -ERR_PROTO;
 	}
 	nics[n] = nic;
-	up(nic);
+	if (!nic->begun)
+		up(nic);
 	nic_info(n, info);
 	return 0;
 }
 
 /*
  * Read-only: a backend that could write here would change segments which TCP may have to send once
- * more. It may read all of the arena at any time, so nothing but packets belongs there.
+ * more. It may read all of the arena at any time, so nothing but packets belongs there. An interface
+ * that comes after the seal, or whose backend is not trusted, has every frame copied instead.
  */
 int nic_share(unsigned n, void *base, size_t len)
 {
@@ -292,7 +333,9 @@ int nic_share(unsigned n, void *base, size_t len)
 
 	if (nic->arena || (uintptr_t)base % PAGE_SIZE || len % PAGE_SIZE || len == 0)
 		return -ERR_INVAL;
-	if (nic->trusted) { /* else everything is copied, and the arena stays ours */
+	if (flavour_sealed())
+		return 0;
+	if (nic->trusted) {
 		nic->arena_ref = gnttab_grant(nic->granted_to, base, len / PAGE_SIZE, true);
 		if (nic->arena_ref < 0)
 			return -ERR_NOMEM;
@@ -340,7 +383,7 @@ static void follow_link(struct netfront *nic)
 	bool was = nic->no_carrier;
 
 	nic->link_watch.fired = nic->mtu_watch.fired = false;
-	if (read_link(nic) < 0)
+	if (nic->gone || read_link(nic) < 0)
 		return;
 	if (nic->no_carrier != was)
 		log_line(LOG_WARN, "nic%u: %s", nic->number, was ? "carrier is back" : "carrier lost");
@@ -361,6 +404,18 @@ static void again(struct netfront *nic)
 		connect_nic_break(nic, "no way back after it went away");
 }
 
+/* By the toolstack: in order, or without a word, its directory and all. */
+static void look_if_gone(struct netfront *nic)
+{
+	bool lost = xenbus_gone(&nic->dev);
+
+	if (!nic->gone && (lost || xenbus_leaving(&nic->dev))) {
+		nic->gone = true;
+		log_line(LOG_WARN, "nic%u: taken away", nic->number);
+	}
+	nic->begun &= !lost;
+}
+
 /*
  * xenbus.h, Closing and Closed: answered at once and without waiting, as a wait here stops every
  * thread. InitWait is the backend's invitation to begin anew; begin() does wait, at most
@@ -370,6 +425,8 @@ static void follow_state(struct netfront *nic, enum xenbus_state other)
 {
 	if (nic->connected && other == XenbusStateConnected)
 		return;
+	if (other == XenbusStateClosing || other == XenbusStateClosed)
+		look_if_gone(nic);
 	if (nic->connected) {
 		log_line(LOG_WARN, "nic%u: down, backend state %u", nic->number, (unsigned)other);
 		down(nic);
@@ -382,7 +439,8 @@ static void follow_state(struct netfront *nic, enum xenbus_state other)
 	} else if (other == XenbusStateClosing || (other == XenbusStateClosed && !nic->begun)) {
 		/* Closed, when we have begun: its answer to what we were before. Our new keys stand. */
 		nic->begun = false;
-		xenbus_say(&nic->dev, XenbusStateClosed);
+		if (!xenbus_gone(&nic->dev)) /* no state in a directory that is not there any more */
+			xenbus_say(&nic->dev, XenbusStateClosed);
 	}
 }
 
@@ -395,5 +453,10 @@ void connect_nic_service(struct netfront *nic)
 	if (!nic->dev.watch.fired)
 		return;
 	nic->dev.watch.fired = false; /* before the look: a change after it fires again */
-	follow_state(nic, xenbus_other_state(&nic->dev));
+	if (!nic->gone || nic->begun)
+		follow_state(nic, xenbus_other_state(&nic->dev));
+	else if (xenbus_back(&nic->dev))
+		again(nic);
+	else if (xenbus_other_state(&nic->dev) == XenbusStateClosing && !xenbus_gone(&nic->dev))
+		xenbus_say(&nic->dev, XenbusStateClosed);
 }

@@ -105,6 +105,7 @@ struct netfront {
 	unsigned number;
 	bool connected, broken;
 	bool begun; /* our keys are there, the backend is not yet Connected */
+	bool gone;  /* taken away by the toolstack; until it is there again */
 	bool trusted; /* once it was not, it never is again */
 	bool split, sg, gso4, gso6, csum4, csum6; /* sg..csum6: what we may send */
 	uint8_t mac[6];

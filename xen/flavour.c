@@ -147,12 +147,25 @@ int flavour_module(unsigned n, struct plat_range *module)
 	return flavour_is_pv ? flavour_pv_module(n, module) : bootinfo_module(n, module);
 }
 
+static bool running;
+
 void flavour_seal(void)
 {
+	running = true;
 	if (flavour_is_pv)
 		mmu_seal();
 	else
 		grant_seal();
+}
+
+bool flavour_running(void)
+{
+	return running;
+}
+
+bool flavour_seals(void)
+{
+	return !flavour_is_pv;
 }
 
 bool flavour_sealed(void)

@@ -57,10 +57,14 @@ void flavour_share(const void *base, size_t pages);
 bool flavour_grant_set(unsigned ref, unsigned domid, uint32_t frame, unsigned flags);
 
 /*
- * Whether the seal has taken away the making of grants and event channels: false on PV, where the
- * kernel is all there is and nothing could keep it from them.
+ * Whether the seal takes away the granting of pages that were not shared before: not on PV, where the
+ * kernel is all there is and nothing could keep it from that. And whether it has.
  */
+bool flavour_seals(void);
 bool flavour_sealed(void);
+
+/* plat_seal() is over: the program runs, and nobody may wait for long. */
+bool flavour_running(void);
 
 /* Pages of RAM that the guest was given at the start; 0: as many as the toolstack allows at most. */
 uint64_t flavour_given(void);

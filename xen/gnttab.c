@@ -13,6 +13,9 @@
  * Taking a grant back is a race with the backend (XSA-396, CVE-2022-23036): the flags are compared
  * and swapped, and an entry that is still mapped stays as it is. Its whole range is then parked:
  * never reused while anybody holds it, its pages never free again.
+ *
+ * For devices that come later, pages can be set aside before the seal. They are marked as shared,
+ * and granted to nobody; behind it they alone can be.
  */
 
 #include "core/err.h"
@@ -22,6 +25,7 @@
 #define RESERVED 8u /* grant_table.h, GNTTAB_NR_RESERVED_ENTRIES: the toolstack's */
 #define PER_FRAME (PAGE_SIZE / (unsigned)sizeof(struct grant_entry_v1))
 #define RANGES 192u
+#define ASIDE 4096u /* pages: 16 MiB */
 
 /*
  * Consecutive references for consecutive pages. Sorted by first; n == 0 never stands in the list.
@@ -37,6 +41,10 @@ struct range {
 static struct range ranges[RANGES];
 static unsigned n_ranges;
 static unsigned frames, frames_max; /* of the table: mapped, and the host's limit */
+
+static char *aside; /* pages */
+static size_t asides;
+static bool aside_used[ASIDE];
 
 void gnttab_start(void)
 {
@@ -127,22 +135,28 @@ static bool reachable(const char *base, size_t pages)
 	return true;
 }
 
+static bool is_aside(const char *base, size_t pages)
+{
+	size_t first = (size_t)(base - aside) / PAGE_SIZE;
+
+	return aside && base >= aside && first < asides && pages <= asides - first;
+}
+
 int gnttab_grant(unsigned domid, const void *base, size_t pages, bool readonly)
 {
 	uint32_t first;
 	unsigned i;
 
-	if (flavour_sealed()) {
-		log_line(LOG_ERR, "gnttab: no new grants after the seal: a device has to be there at the start");
+	if (flavour_sealed() && !is_aside(base, pages))
 		return -ERR_NOMEM;
-	}
 	sweep();
 	if (pages == 0 || pages > (size_t)frames_max * PER_FRAME || n_ranges == RANGES || !reachable(base, pages))
 		return -ERR_NOMEM;
 	i = gap((uint32_t)pages, &first);
 	if (grow(first + (uint32_t)pages) < 0)
 		return -ERR_NOMEM;
-	flavour_share(base, pages);
+	if (!flavour_sealed())
+		flavour_share(base, pages);
 	for (unsigned k = n_ranges++; k > i; k--)
 		ranges[k] = ranges[k - 1];
 	ranges[i] = (struct range){ first, (uint32_t)pages, base, (uint16_t)domid, readonly, false };
@@ -166,9 +180,36 @@ bool gnttab_end(unsigned ref)
 	log_panic("gnttab: reference %u was never granted", ref);
 }
 
+/* The first run of n pages that are free; NULL: there is none. */
+static char *take_aside(size_t n)
+{
+	static bool told;
+	size_t run = 0;
+
+	if (!aside && !told)
+		log_line(LOG_ERR, "gnttab: no pages for a device that was not there at the start: see pith.hotplug");
+	told = true;
+	for (size_t i = 0; i < asides; i++) {
+		run = aside_used[i] ? 0 : run + 1;
+		if (run < n)
+			continue;
+		__builtin_memset(aside_used + i + 1 - n, true, n);
+		return aside + (i + 1 - n) * PAGE_SIZE;
+	}
+	return NULL;
+}
+
+static void give(char *pages, size_t n)
+{
+	if (is_aside(pages, n))
+		__builtin_memset(aside_used + (size_t)(pages - aside) / PAGE_SIZE, false, n);
+	else
+		page_free(pages, n);
+}
+
 char *gnttab_alloc(unsigned domid, size_t n, bool readonly, int *ref)
 {
-	char *p = page_alloc(n);
+	char *p = flavour_sealed() ? take_aside(n) : page_alloc(n);
 
 	if (!p)
 		return NULL;
@@ -176,14 +217,35 @@ char *gnttab_alloc(unsigned domid, size_t n, bool readonly, int *ref)
 	*ref = gnttab_grant(domid, p, n, readonly);
 	if (*ref >= 0)
 		return p;
-	page_free(p, n);
+	give(p, n);
 	return NULL;
 }
 
 void gnttab_free(char *pages, size_t n, int ref)
 {
 	if (pages && gnttab_end((unsigned)ref))
-		page_free(pages, n);
+		give(pages, n);
+}
+
+/* The table is made long enough for them, too: its frames cannot be mapped later. */
+void gnttab_set_aside(void)
+{
+	uint64_t size;
+	char text[16];
+	uint32_t end;
+	size_t n;
+
+	if (!flavour_seals() || option_get("pith.hotplug", text, sizeof(text)) < 0)
+		return;
+	n = fmt_number(text, ASIDE * PAGE_SIZE, &size) == 0 ? size / PAGE_SIZE : 0;
+	end = RESERVED + (uint32_t)n + (n_ranges ? ranges[n_ranges - 1].first + ranges[n_ranges - 1].n : 0);
+	aside = n && grow(end) == 0 ? page_alloc(n) : NULL;
+	if (!aside) {
+		log_line(LOG_WARN, "pith.hotplug=%s: not a size up to %u KiB that there is room for, ignored", text, ASIDE * PAGE_SIZE / 1024);
+		return;
+	}
+	asides = n;
+	flavour_share(aside, n);
 }
 
 void gnttab_resume(void)

@@ -39,6 +39,7 @@ void plat_start(void)
 
 void plat_seal(void)
 {
+	gnttab_set_aside();
 	flavour_seal();
 }
 
@@ -96,6 +97,11 @@ bool plat_asked_to_stop(void)
 	xenstore_poll();
 	memory_poll();
 	return suspend_poll();
+}
+
+unsigned plat_changes(void)
+{
+	return xenstore_changes();
 }
 
 uint64_t plat_now(void)

@@ -45,24 +45,28 @@ static void pause_until(uint64_t deadline)
  * Ascending by number, since xenstored lists names in no order: interface 0 is the same at every
  * boot.
  */
-int xenbus_find(const char *kind, unsigned n, struct xenbus_dev *dev)
+int xenbus_find(const char *kind, char (*known)[XENBUS_OWN], unsigned n, struct xenbus_dev *dev)
 {
 	static char names[DEVICES];
-	uint64_t last = 0, best, id;
+	uint64_t from = 0, best, id;
+	unsigned k;
 	int len;
 
 	*dev = (struct xenbus_dev){ 0 };
 	fmt_format(dev->path, sizeof(dev->path), "device/%s", kind);
 	len = xenstore_list(XENSTORE_NO_TX, dev->path, names, sizeof(names));
-	for (unsigned found = 0; found <= n; found++, last = best + 1) {
+	do {
 		best = UINT64_MAX;
 		for (int i = 0; i < len; i += (int)__builtin_strlen(names + i) + 1)
-			if (fmt_number(names + i, UINT32_MAX, &id) == 0 && id >= last && id < best)
+			if (fmt_number(names + i, UINT32_MAX, &id) == 0 && id >= from && id < best)
 				best = id;
 		if (best == UINT64_MAX)
 			return -ERR_NODEV;
+		from = best + 1;
 		fmt_format(dev->path, sizeof(dev->path), "device/%s/%u", kind, (unsigned)best);
-	}
+		for (k = 0; k < n && __builtin_strcmp(known[k], dev->path); k++)
+			;
+	} while (k < n);
 	return 0;
 }
 
@@ -152,6 +156,31 @@ enum xenbus_state xenbus_other_state(struct xenbus_dev *dev)
 	if (rc < 0 || fmt_number(text, XenbusStateReconfigured, &state) < 0)
 		return XenbusStateClosed;
 	return (enum xenbus_state)state;
+}
+
+bool xenbus_leaving(struct xenbus_dev *dev)
+{
+	uint64_t online;
+
+	return xenbus_number(dev, "online", 1, 1, &online) == 0 && online == 0;
+}
+
+bool xenbus_gone(struct xenbus_dev *dev)
+{
+	char text[sizeof(dev->other)];
+
+	return xenbus_own_text(dev, "backend", text, sizeof(text)) == -ERR_NOENT;
+}
+
+/* A backend of an earlier life may still be there, closing or closed: not that one. */
+bool xenbus_back(struct xenbus_dev *dev)
+{
+	enum xenbus_state other;
+
+	if (xenbus_own_text(dev, "backend", dev->other, sizeof(dev->other)) < 0)
+		return false;
+	other = xenbus_other_state(dev);
+	return other == XenbusStateInitialising || other == XenbusStateInitWait;
 }
 
 static int set_state(struct xenbus_dev *dev, uint32_t tx, enum xenbus_state state)

@@ -41,6 +41,7 @@ static struct {
 
 static struct xenstore_watch *watches;
 static unsigned watch_id;
+static unsigned changes; /* watches that fired */
 static bool news; /* some watch fired since xenstore_news() was asked */
 
 static void fail(const char *why)
@@ -132,8 +133,10 @@ static void take_event(void)
 	if (path + 1 >= len || fmt_number(message.body + path + 1, UINT32_MAX, &id) < 0)
 		return; /* not one of ours: watches of an earlier life may still fire */
 	for (struct xenstore_watch *w = watches; w; w = w->next)
-		if (w->id == id)
+		if (w->id == id) {
 			w->fired = news = true;
+			changes++;
+		}
 }
 
 /* Takes one whole message, as far as it has come. Returns whether it is complete. */
@@ -180,6 +183,11 @@ bool xenstore_news(void)
 
 	news = false;
 	return was;
+}
+
+unsigned xenstore_changes(void)
+{
+	return changes;
 }
 
 /* xs_wire.h, xsd_errors[]: errors are names, so that no system's numbers are on the wire. */
@@ -377,9 +385,12 @@ void xenstore_start(struct xenstore_domain_interface *page, unsigned port)
 		log_panic("xenstore: port %u cannot be", port);
 }
 
+/* What the old daemon had not finished saying, if the page was kept, would be half a message to the new one's. */
 void xenstore_resume(struct xenstore_domain_interface *page, unsigned port)
 {
 	xenstore_start(page, port);
+	taken = load(&page->rsp_prod);
+	*(volatile uint32_t *)&page->rsp_cons = taken;
 	for (struct xenstore_watch *w = watches; w; w = w->next)
 		watch_ask(XS_WATCH, w);
 }

@@ -281,20 +281,20 @@ static void set_dns(void)
 }
 
 /* The first interface is the default route's. */
+void netconf_add(struct netdev *d)
+{
+	if (!netif_default)
+		netif_set_default(&d->netif);
+	netif_set_status_callback(&d->netif, changed);
+	set_mtu(d);
+	start4(d);
+	set_gateway(d);
+	start6(d);
+}
+
 void netconf_start(void)
 {
-	struct netdev *d;
-
 	give_up = plat_now() + PATIENCE_NS;
-	for (unsigned n = 0; (d = netdev_get(n)) != NULL; n++) {
-		if (n == 0)
-			netif_set_default(&d->netif);
-		netif_set_status_callback(&d->netif, changed);
-		set_mtu(d);
-		start4(d);
-		set_gateway(d);
-		start6(d);
-	}
 	set_dns();
 }
 

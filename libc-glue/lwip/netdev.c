@@ -20,6 +20,7 @@
 
 #include "core/core.h"
 #include "core/err.h"
+#include "core/plat.h"
 #include "libc-glue/lwip/arena.h"
 #include "libc-glue/lwip/netdev_tx.h"
 #include "libc-glue/lwip/pool.h"
@@ -46,6 +47,7 @@ struct rxbuf {
 
 static struct netdev devs[NETDEV_MAX];
 static unsigned count;
+static unsigned changes; /* plat_changes() when the interfaces were last looked at */
 static struct pool rxbufs = POOL_INIT(rxbufs, "rxbufs", sizeof(struct rxbuf));
 
 struct netdev *netdev_get(unsigned n)
@@ -259,12 +261,22 @@ static void kick(struct netdev *d)
 	nic_kick(d->n);
 }
 
+static void look_again(void)
+{
+	changes = plat_changes();
+	while (netdev_open_next() != -ERR_NODEV)
+		;
+	netdev_look();
+}
+
 /* A poll ends every batch: what was held back for poll_handed goes now. */
 bool netdev_poll(void)
 {
 	bool did = poll_loopback();
 
 	poll_handed = 0;
+	if (changes != plat_changes())
+		look_again();
 	for (struct netdev *d = devs; d < devs + count; d++) {
 		kick(d); /* before anything else: the device works while we do */
 		did |= netdev_tx_reap(d);
@@ -349,25 +361,47 @@ static err_t init(struct netif *netif)
  * The arena is shared before anything can be sent from it. NETDEV_MAX ends the list as a missing
  * device does.
  */
-int netdev_open(unsigned n)
+int netdev_open_next(void)
 {
+	static unsigned next; /* of nic.h; one that cannot be brought up keeps its number */
 	struct netdev *d = &devs[count];
 	int rc;
 
 	if (count == NETDEV_MAX)
 		return -ERR_NODEV;
-	rc = nic_open(n, &d->info);
+	rc = nic_open(next, &d->info);
+	if (rc != -ERR_NODEV)
+		d->n = next++;
 	if (rc == 0)
-		rc = nic_share(n, arena.base, arena_size());
+		rc = nic_share(d->n, arena.base, arena_size());
 	if (rc)
 		return rc;
-	d->n = n;
 	netif_add_noaddr(&d->netif, d, init, ip_input);
 	count++;
 	netif_set_up(&d->netif);
 	if (d->info.up)
 		netif_set_link_up(&d->netif);
+	netconf_add(d);
+	stack_tick();
 	return 0;
+}
+
+/* What comes back under an old number may be another card; the link-local address is made of its address (RFC 4291 2.5.1). */
+static void set_mac(struct netdev *d)
+{
+	if (memcmp(d->netif.hwaddr, d->info.mac, ETH_HWADDR_LEN) == 0)
+		return;
+	memcpy(d->netif.hwaddr, d->info.mac, ETH_HWADDR_LEN);
+	if (!ip6_addr_isinvalid(netif_ip6_addr_state(&d->netif, 0)))
+		netif_create_ip6_linklocal_address(&d->netif, 1);
+}
+
+static void set_mtu(struct netdev *d)
+{
+	uint16_t mtu = d->mtu_most && d->mtu_most < d->info.mtu ? d->mtu_most : d->info.mtu;
+
+	if (mtu != d->netif.mtu)
+		d->netif.mtu = d->netif.mtu6 = mtu;
 }
 
 /* d->hop is forgotten, so that a neighbour that moved is asked for again after a second at most. */
@@ -376,7 +410,8 @@ void netdev_look(void)
 	for (struct netdev *d = devs; d < devs + count; d++) {
 		nic_info(d->n, &d->info);
 		d->hop = 0;
-		d->netif.mtu = d->mtu_most && d->mtu_most < d->info.mtu ? d->mtu_most : d->info.mtu;
+		set_mac(d);
+		set_mtu(d);
 		if (d->info.up && !d->info.broken)
 			netif_set_link_up(&d->netif);
 		else

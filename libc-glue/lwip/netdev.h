@@ -32,10 +32,14 @@ struct netdev {
 };
 
 /*
- * Opens interface n, shares the arena with it and makes it known to lwIP, without an address.
- * Returns 0 or as nic_open().
+ * Opens the next interface of nic.h, shares the arena with it, makes it known to lwIP and gives it
+ * its addresses. Returns 0 or as nic_open().
  */
-int netdev_open(unsigned n);
+int netdev_open_next(void);
+
+/* netconf.c: gives a new one its addresses; DHCP goes on by itself. stack.c: from now on the protocols' clocks run. */
+void netconf_add(struct netdev *d);
+void stack_tick(void);
 
 /* Interface n, NULL past the last. */
 struct netdev *netdev_get(unsigned n);

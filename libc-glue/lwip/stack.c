@@ -142,6 +142,12 @@ static void half_second_tick(struct timer *t)
 	netdev_flush();
 }
 
+void stack_tick(void)
+{
+	if (!half_second.prev)
+		timer_set(&half_second, plat_now() + HALF_SECOND, half_second_tick);
+}
+
 /* ---- Addresses ---- */
 
 void stack_address_changed(void)
@@ -222,9 +228,6 @@ static bool take_memory(void)
 
 static void start(void)
 {
-	unsigned n = 0;
-	int rc;
-
 	now_ms = (uint32_t)(plat_now() / MS);
 	if (!take_memory()) {
 		log_line(LOG_ERR, "net: no memory for the TCP/IP stack, no sockets");
@@ -233,14 +236,11 @@ static void start(void)
 	lwip_init();
 	up = true;
 	loop_add(&poller);
-	do
-		rc = netdev_open(n++);
-	while (rc != -ERR_NODEV);
+	while (netdev_open_next() != -ERR_NODEV)
+		;
 	netconf_start();
 	procnet_start();
-	if (netdev_get(0))
-		timer_set(&half_second, plat_now() + HALF_SECOND, half_second_tick);
-	else
+	if (!netdev_get(0))
 		log_line(LOG_WARN, "net: no network interface, loopback only");
 	netdev_flush();
 }

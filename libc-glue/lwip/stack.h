@@ -34,7 +34,7 @@ char *stack_ifname(const struct netif *netif, char *buf, size_t size);
 
 /* ---- netconf.c: addresses, from the command line and by DHCP ---- */
 
-/* Configures every netdev; DHCP goes on by itself. */
+/* What is for all interfaces, once. */
 void netconf_start(void);
 
 /* Once a second. */

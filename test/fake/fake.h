@@ -37,6 +37,7 @@ struct fake {
 	bool stop;         /* plat_asked_to_stop() */
 	bool quiet;        /* the console is kept but not shown on stdout */
 	unsigned waits;    /* how often plat_wait() slept */
+	unsigned changes;  /* plat_changes() */
 	unsigned balloon;  /* pages that the host takes or gives back at a time; 0: there is no balloon */
 	size_t ballooned;  /* pages that the host has */
 };

@@ -210,6 +210,11 @@ bool plat_asked_to_stop(void)
 	return fake.stop;
 }
 
+unsigned plat_changes(void)
+{
+	return fake.changes;
+}
+
 _Noreturn void fake_wrong(const char *fmt, ...)
 {
 	va_list ap;

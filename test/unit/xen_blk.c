@@ -347,7 +347,7 @@ static void no_memory(void)
 	if (rc == 0)
 		return;
 	must(rc == -ERR_NOMEM && page_unused() == before && gnttab_used() == 0);
-	must(xenhost_ports_used() == 2 && xenhost_watches() == 2 && xenhost_mapped() == 0);
+	must(xenhost_ports_used() == 2 && xenhost_watches() == 4 && xenhost_mapped() == 0);
 	must(blk_open(0, &info) == 0);
 }
 
