@@ -1,14 +1,17 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: MIT
-# test/run: timeout=60
+# test/run: timeout=300
 """test/runner.py -- the runner itself: what must fail does fail, and the closing line counts right.
 
 A build folder is made up whose unit tests are small scripts, each wrong in one way.
 """
+import importlib.machinery
+import importlib.util
 import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -37,7 +40,7 @@ CASES = {
 
 def run(folder, *words, **environment):
     env = {k: v for k, v in os.environ.items() if not k.startswith("PITH_")}
-    return subprocess.run([HERE + "/run", "--build", folder, "--accel", "tcg", *words], capture_output=True, text=True, timeout=60, env=dict(env, **environment))
+    return subprocess.run([HERE + "/run", "--build", folder, "--accel", "tcg", *words], capture_output=True, text=True, timeout=180, env=dict(env, **environment))
 
 
 def make(folder, cases):
@@ -90,17 +93,40 @@ for name_ in CASES:
     tap.point("a test that is '%s' counts right" % name_.replace("_", " "))(lambda n=name_: check(n))
 
 
-@tap.point("a test that hangs is ended in time, and what it started too")
-def hangs():
-    import importlib.machinery
-    import importlib.util
+def load():
+    """test/run as a module."""
     loader = importlib.machinery.SourceFileLoader("runner", HERE + "/run")
     runner = importlib.util.module_from_spec(importlib.util.spec_from_loader("runner", loader))
     loader.exec_module(runner)
+    return runner
+
+
+@tap.point("side by side runs what the shares allow, each job once, and one that takes more than there is")
+def shares():
+    runner, lock, now, most, told = load(), threading.Lock(), [], [], []
+
+    def run(job):
+        with lock:
+            now.append(job.share)
+            most.append(sum(now))
+        time.sleep(0.05)
+        with lock:
+            now.remove(job.share)
+        return job.name
+
+    jobs = [runner.Job("unit/%d" % n, [], 1, share=s) for n, s in enumerate([1, 0.5, 0.25, 0.25, 0.25, 0.25, 1, 0.5, 3, 0.5])]
+    runner.side_by_side(jobs, 2, run, lambda job, outcome: told.append((job.name, outcome)))
+    assert sorted(told) == sorted((j.name, j.name) for j in jobs), told
+    assert [m for m in most if m > 2] == [3] and 2 in most, most
+
+
+@tap.point("a test that hangs is ended in time, and what it started too")
+def hangs():
+    runner = load()
     start, sleep = time.monotonic(), "78.%06d" % os.getpid()  # nobody else's
     job = runner.Job("unit/hangs", ["/bin/sh", "-c", "echo 1..1; echo ok 1; sleep %s & sleep %s" % (sleep, sleep)], 1)
     outcome = runner.execute(job, runner.Children(), dict(os.environ))
-    assert time.monotonic() - start < 5 and any("still running" in w for w in outcome.wrong), outcome.wrong
+    assert time.monotonic() - start < 20 and any("still running" in w for w in outcome.wrong), outcome.wrong
     assert not sleepers_left(sleep), "a process was left"
 
 
