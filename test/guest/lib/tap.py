@@ -7,7 +7,10 @@ that a script that dies on the way is seen.
 import os
 import subprocess
 import sys
+import time
 import traceback
+
+SLOW = 2.0  # a point's seconds from which on they are noted
 
 points = []
 machine = os.environ.get("PITH_MACHINE") or "q35"
@@ -55,6 +58,7 @@ def run():
     failed = 0
     print("1..%d" % len(points))
     for number, (description, function) in enumerate(points, 1):
+        start = time.monotonic()
         try:
             function()
             print("ok %d - %s" % (number, description))
@@ -62,5 +66,7 @@ def run():
             failed += 1
             print("not ok %d - %s" % (number, description))
             note(traceback.format_exc())
+        if time.monotonic() - start > SLOW:
+            note("%.1f s" % (time.monotonic() - start))
         sys.stdout.flush()
     sys.exit(1 if failed else 0)
