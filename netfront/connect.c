@@ -83,6 +83,9 @@ static int read_features(struct netfront *nic)
 		rc = xenbus_queues(&nic->dev, NETFRONT_QUEUES);
 	if (rc > 0)
 		nic->n_queues = (unsigned)rc;
+	/* However this connection ends: no more than were made for the first. */
+	while (nic->queue[0] && !nic->queue[nic->n_queues - 1])
+		nic->n_queues--;
 	nic->trusted = nic->trusted && trusted == 1;
 	nic->sg = sg && nic->trusted;
 	nic->csum4 = !no_csum;

@@ -125,8 +125,6 @@ int make_keep(struct netfront *nic)
 {
 	if (nic->dev.domid != nic->granted_to)
 		return -ERR_NOTSUP;
-	while (!nic->queue[nic->n_queues - 1])
-		nic->n_queues--;
 	for (unsigned i = 0; i < NETFRONT_QUEUES && nic->queue[i] && !nic->trusted; i++) {
 		struct netfront_queue *q = nic->queue[i];
 

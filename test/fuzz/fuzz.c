@@ -15,7 +15,7 @@
 
 #include "core/core.h"
 
-#define KEPT 64u
+#define KEPT 512u
 #define SCRATCHED 1024u
 
 extern char fuzz_state[], fuzz_state_end[];

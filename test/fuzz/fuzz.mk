@@ -3,17 +3,21 @@
 # Fuzzing: part of Makefile.in. test/fuzz/fuzz_NAME.c with the real sources and fakes of FUZZ_NAME_ALL; always by clang, whatever
 # builds the rest (configure's FUZZ_CLANG). B/test/fuzz/NAME are the programs, test/fuzz/run runs them.
 
-FUZZ_TARGETS ?= archive blkfront cmdline netfront virtio_mmio virtio_pci virtq
+FUZZ_TARGETS ?= archive blkfront cmdline netfront virtio_mmio virtio_pci virtq xenbus xenstore
 FUZZ_SECONDS = 300
 
 comma = ,
 
 # As on the desk: what a unit test there is linked with.
 $(foreach t,blkfront netfront,$(eval FUZZ_$t_ALL = $$(XENHOST_UNIT))$(eval FUZZ_$t_LINK = @$$(S)/test/fake/xenhost.flags))
+$(foreach t,xenbus xenstore,$(eval FUZZ_$t_ALL = $$(filter-out $$(addprefix test/fake/xenhost_,blk.c net.c store.c),$$(XENHOST_UNIT)))\
+	$(eval FUZZ_$t_LINK = @$$(S)/test/fake/xenhost.flags))
 FUZZ_virtq_ALL = $(VMM_UNIT)
 FUZZ_virtq_LINK = $(VMM_LINK)
 $(foreach t,virtio_mmio virtio_pci,$(eval FUZZ_$t_ALL = $$(filter-out $$(addprefix test/fake/vmm_,back.c bus.c queue.c virtio.c),$$(VMM_UNIT)))\
 	$(eval FUZZ_$t_LINK = $$(VMM_LINK) -Wl$$(comma)--wrap=gate_map))
+FUZZ_frame_ALL = $(filter-out $(addprefix test/fake/,blk.c nic.c offload.c peer_bridge.c wire.c),$(NET_DESK))
+FUZZ_frame_LINK = $(DESK_LINK) @$(S)/test/fake/netfault.flags
 FUZZ_archive_ALL = core/fmt.c $(addprefix libc-glue/,archive.c cpio.c tar.c tree.c)
 FUZZ_cmdline_ALL = core/fmt.c core/option.c kvm/slots.c libc-glue/args.c
 
@@ -25,16 +29,31 @@ $(eval $(call flags_of,fuzz,$$(FUZZ_HOST) $$(FUZZ_COVER) $$(FUZZ_MALLOC) $$(XENH
 # What is looked into: the sources of the house, not the fakes and the targets.
 $(B)/fuzz/%.o: FUZZ_COVER = -fsanitize=fuzzer-no-link
 $(B)/fuzz/test/%.o: FUZZ_COVER =
+# What runs in every input, byte by byte: without a look at each comparison, which would take half of the time.
+$(call objects,fuzz,core/fmt.c core/x86/pvclock.c xen/clock.c xen/evtchn.c xen/xenstore.c): FUZZ_COVER = -fsanitize-coverage=inline-8bit-counters,pc-table
 $(B)/fuzz/xen/% $(B)/fuzz/netfront/% $(B)/fuzz/blkfront/% $(B)/fuzz/test/fake/xenhost%: FUZZ_FLAGS = $(XENHOST_FLAGS)
 FUZZ_MALLOC = $(foreach f,calloc free malloc strndup,-D$f=fuzz_$f)
 $(foreach f,archive args cpio tar tree,$(eval $(B)/fuzz/libc-glue/$f.o: FUZZ_FLAGS = -D_GNU_SOURCE $$(FUZZ_MALLOC)))
+$(B)/fuzz/libc-glue/%: FUZZ_FLAGS = -D_GNU_SOURCE -DDEBUG $(FUZZ_MALLOC) $(LWIP_INCLUDE)
+$(B)/fuzz/test/fake/netglue.o $(B)/fuzz/test/fuzz/fuzz_frame.o: FUZZ_FLAGS = -D_GNU_SOURCE -DDEBUG $(LWIP_INCLUDE)
+$(B)/fuzz/lwip/%: FUZZ_FLAGS = -D_GNU_SOURCE -DDEBUG $(LWIP_INCLUDE) -fno-sanitize=shift,alignment,null -w
 $(B)/fuzz/kvm/% $(B)/fuzz/test/fake/vmm%: FUZZ_FLAGS = -iquote $(S)/test/fake/include
-$(foreach t,blkfront netfront,$(eval $(B)/fuzz/test/fuzz/fuzz_$t.o: FUZZ_FLAGS = $(XENHOST_FLAGS)))
+$(foreach t,blkfront netfront xenbus xenstore,$(eval $(B)/fuzz/test/fuzz/fuzz_$t.o: FUZZ_FLAGS = $(XENHOST_FLAGS)))
 $(foreach t,virtio_mmio virtio_pci virtq,$(eval $(B)/fuzz/test/fuzz/fuzz_$t.o: FUZZ_FLAGS = -iquote $(S)/test/fake/include))
 
-$(B)/fuzz/%.o: $(S)/%.c $(B)/flags-fuzz
+$(B)/fuzz/%.o: $(S)/%.c $(B)/flags-fuzz $(S)/test/fuzz/fuzz.mk
 	$(call label,FUZZCC)
 	$(Q)$(FUZZ_HOST) $(FUZZ_COVER) $(FUZZ_FLAGS) -c -o $@ $<
+
+$(B)/fuzz/lwip/%.o: $(B)/lwip/unpacked $(B)/flags-fuzz $(S)/test/fuzz/fuzz.mk
+	$(call label,FUZZCC)
+	$(Q)$(FUZZ_HOST) $(FUZZ_COVER) $(FUZZ_FLAGS) -c -o $@ $(B)/lwip/src/$*.c
+
+$(B)/fuzz/%.S.o: $(S)/%.S $(B)/flags-fuzz $(S)/test/fuzz/fuzz.mk
+	$(call label,FUZZAS)
+	$(Q)$(FUZZ_HOST) -c -o $@ $<
+
+$(call objects,fuzz,$(FUZZ_frame_ALL) test/fuzz/fuzz_frame.c): | $(B)/lwip/unpacked
 
 # $1: the target. Without clang the program says so, and the test fails.
 define fuzz_target

@@ -169,6 +169,7 @@ static void fuzz_start(const char *cmdline)
 {
 	fuzz_blk_begin();
 	vmm.quiet = vmm.kvmclock = true;
+	vmm.rdrand = true; /* or who wants a random number would wait for the device, 10 ns at a time */
 	vmm.memory = 4u << 20;
 	vmm.exit_ns = 10000000;
 	vmm.cmdline = cmdline;

@@ -227,6 +227,27 @@ static void link_state(void)
 	must(info.mtu == 9000 && !nic_arm(0));
 }
 
+/* It offers more queues than were made, and nothing comes of that connection: what is not there is never looked for. */
+static void more_queues(void)
+{
+	struct nic_info info;
+	struct nic_stats stats;
+
+	boot();
+	xenhost.cmdline = "pith.queues=4";
+	xenhost_nic[0].queues = 1;
+	open_nic(&info);
+	xenhost_net_stop(0);
+	settle();
+	xenhost_nic[0].queues = 4;
+	xenhost_set("/local/domain/1/device/vif/0/mac=none");
+	xenhost_net_start(0);
+	settle();
+	nic_info(0, &info);
+	nic_stats(0, &stats);
+	must(info.broken && !info.up && !nic_arm(0));
+}
+
 /*
  * A backend that comes back and connects late (Linux' waits for a script) is not given up, and the guest's threads do not wait for it.
  */
@@ -344,6 +365,7 @@ int main(void)
 	ok(xenhost_child(no_groups, 0), "groups: a backend that cannot");
 	ok(xenhost_child(link_state, 0), "link: carrier and MTU change");
 	ok(xenhost_child(slow_return, 0), "link: a backend that comes back late is waited for, and nobody waits with it");
+	ok(xenhost_child(more_queues, 0), "link: a backend that comes back with more queues, and without an address");
 	ok(xenhost_child(other_lives, 0), "two interfaces: one is broken by its backend, the other lives on");
 	ok(xenhost_child(no_leak, 0), "trusted=0: nothing of the guest stands in what the backend can read (XSA-403)");
 	return tap_done();
