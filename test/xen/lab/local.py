@@ -8,10 +8,10 @@ import shutil
 import subprocess
 import tempfile
 
-from lab import Failed
+from lab import Failed, Host
 
 
-class Local:
+class Local(Host):
     address, gateway, outside, bits = "10.213.77.50", "10.213.77.1", "10.213.77.1", 24
     address6, outside6 = "fd77::50", "fd77::1"
     bridge = "pithbr0"
@@ -36,7 +36,7 @@ class Local:
             return "XEN=local: there is a %s already: another run, or one that was killed (ip link del %s)" % (self.bridge, self.bridge)
         return None
 
-    def shell(self, command, seconds=60):
+    def shell(self, command, seconds=180):
         """Runs a command. Returns its status and output."""
         try:
             done = subprocess.run(["sh", "-c", command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=seconds)

@@ -12,6 +12,7 @@ import os
 import re
 import shlex
 import socket
+import subprocess
 import sys
 import time
 
@@ -26,6 +27,8 @@ import tap  # noqa: E402
 FLAVOUR = os.environ.get("PITH_MACHINE") or "pv"
 ENDS = {"0": "poweroff", "1": "reboot", "2": "suspend", "3": "crash", "4": "watchdog"}
 
+QUICK_DISK = "hdtype='ahci'"  # for an HVM guest: firmware reads an IDE disk word by word, each an exit to the device model
+
 
 class Ended(Exception):
     """A guest did not do in time what was expected of it."""
@@ -39,6 +42,15 @@ def host(images, more=None, build=None):
         return local.Local(dict(files, **(more or {})))
     lab.network()
     return lab.resume(build, dict(files, **(more or {})), "hvm" if FLAVOUR == "hvm" else "pv")
+
+
+def boot_disk(image, *words):
+    """BUILD/test/xen/NAME.disk, from which an HVM guest comes, and in which its command line stands. Returns (name, path)."""
+    folder = os.path.join(tap.build, "test/xen")
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, os.path.basename(image) + ".disk")
+    subprocess.run([os.path.join(tap.source, "tools/pith-disk"), os.path.join(tap.build, image + ".xen"), path, *words], check=True)
+    return os.path.basename(path), path
 
 
 def vif(host, number=0, bridge=None, more=""):
@@ -75,7 +87,7 @@ class Guest:
             start_words = ["kernel='%s'" % host.file(os.path.basename(image) + ".xen"), "cmdline=\"%s\"" % line]
         text = ["name='%s'" % name, "type='%s'" % self.flavour, "memory=%s" % memory, "tsc_mode='native'", *start_words, "vif=[%s]" % ",".join("'%s'" % v for v in vifs),
                 "disk=[%s]" % ",".join("'%s'" % d for d in disks), "on_poweroff='preserve'", "on_reboot='restart'", "on_crash='preserve'", extra]
-        self.status, self.said = host.shell("rm -f %s; cat > %s <<'EOF'\n%s\nEOF\nxl create -q -p %s" % (self.log, self.config, "\n".join(text), self.config), 120)
+        self.status, self.said = host.shell("rm -f %s; cat > %s <<'EOF'\n%s\nEOF\nxl create -q -p %s" % (self.log, self.config, "\n".join(text), self.config), 360)
         if self.status == 0:
             self.attach("xl unpause " + name if start else "true")
         elif must:
@@ -105,7 +117,7 @@ class Guest:
             time.sleep(pause)
             pause = min(pause * 1.3, 0.5)
 
-    def expect(self, pattern, seconds=20.0, start=0):
+    def expect(self, pattern, seconds=90.0, start=0):
         """Waits until the console says it behind character start."""
         for last in self.tries(seconds):
             found = re.compile(pattern, re.M).search(self.read(), start)
@@ -114,7 +126,7 @@ class Guest:
             if last:
                 raise Ended("no '%s' on the console, the guest is %s:\n%s" % (pattern, self.state() or "running", self.console[-3000:]))
 
-    def serves(self, port, address=None, seconds=30.0):
+    def serves(self, port, address=None, seconds=90.0):
         """Waits until it takes a connection."""
         for last in self.tries(seconds):
             try:
@@ -134,7 +146,7 @@ class Guest:
         fields = out[-1].split() if len(out) > 1 else []
         return "gone" if not fields else ENDS.get(fields[7], "?") if "s" in fields[4] else ""
 
-    def end(self, seconds=20.0):
+    def end(self, seconds=90.0):
         """Waits for its end. Returns how it ended."""
         for last in self.tries(seconds):
             state = self.state() if last or self.exit_status() else ""
@@ -145,11 +157,24 @@ class Guest:
             if last:
                 raise Ended("still running after %g s:\n%s" % (seconds, self.read()[-3000:]))
 
+    def judged(self, seconds, lawful=None, status="0"):
+        """
+        Waits for the end of a program that prints TAP, which must be in good order, each planned point ok. A skip is none
+        unless `lawful` matches its line. Returns what to note of it.
+        """
+        how, said = self.end(seconds), self.read()
+        plan, points = re.findall(r"^1\.\.(\d+)", said, re.M), re.findall(r"^ok .*", said, re.M)
+        skips = [p for p in points if "# SKIP" in p]
+        wrong = re.findall(r"^not ok .*", said, re.M) + ["not allowed here: " + s for s in skips if not (lawful and re.search(lawful, s))]
+        if how != "poweroff" or plan != [str(len(points))] or wrong or self.exit_status() != status:
+            raise Ended("%s, status %s, %d of %s points\n%s\n%s" % (how, self.exit_status(), len(points), plan, "\n".join(wrong), said[-4000:]))
+        return "%d passed, %d skipped" % (len(points) - len(skips), len(skips)) + "".join("\n" + s for s in skips)
+
     def exit_status(self):
         """What main() returned, or exit() was told; "" when it told nobody."""
         return self.host.shell("xenstore-read /local/domain/%s/data/exit-status 2> /dev/null" % self.domid)[1].strip()
 
-    def xl(self, *words, seconds=60):
+    def xl(self, *words, seconds=180):
         """An xl command on this guest, which must succeed."""
         status, said = self.host.shell("xl %s %s" % (" ".join(words), self.name), seconds)
         if status:
