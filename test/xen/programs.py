@@ -1,6 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: MIT
-# test/run: timeout=800 flavours=pv,pvh
+# test/run: timeout=1200 flavours=pv,pvh share=0.7
 """test/xen/programs.py -- the contracts, and every guest program that judges itself, under a real Xen.
 
 Each guest is one point: it must end in good order and print as many `ok` as it planned.
@@ -19,15 +19,14 @@ STATION, STATION_MAC = "10.0.2.15", "00:16:3e:00:00:15"  # the address of test/c
 HOST = xl.host(["test/guest/" + n for n in PROGRAMS + ["libc_disk"] + ["contract_%s_contract" % c for c in ("plat", "blk", "nic", "thread")]])
 
 
+# What a program may skip under Xen: behind netback there is a bridge, and no peer that sends frames back as they are.
+LAWFUL = {"contract_nic_contract": "offload: .*nobody sends it back"}
+
+
 def judge(program, line="ip=off", **more):
-    """Runs a program that prints TAP. Returns how many points it passed."""
+    """Runs a program that prints TAP."""
     with xl.Guest(HOST, "test/guest/" + program, line + " PITH_SEED=%d" % tap.seed, memory=64, **more) as guest:
-        how, said = guest.end(90), guest.read()
-        plan = re.findall(r"^1\.\.(\d+)", said, re.M)
-        points, wrong = len(re.findall(r"^ok ", said, re.M)), re.findall(r"^not ok .*", said, re.M)
-        tap.note("%s: %d points" % (program, points))
-        assert how == "poweroff" and plan == [str(points)] and not wrong and guest.exit_status() == "0", \
-            "%s, status %s, %d of %s points:\n%s" % (how, guest.exit_status(), points, plan, said[-4000:])
+        tap.note("%s: %s" % (program, guest.judged(270, LAWFUL.get(program))))
 
 
 for name_ in PROGRAMS:
@@ -36,8 +35,7 @@ for name_ in PROGRAMS:
 
 @tap.point("guest/libc_disk, on a disk")
 def disk():
-    HOST.shell("dd if=/dev/zero of=%s/disk.img bs=1M count=8 2> /dev/null" % HOST.job)
-    judge("libc_disk", disks=[xl.disk(HOST.job + "/disk.img")])
+    judge("libc_disk", disks=[xl.disk(HOST.zeros("disk.img", 8 << 20))])
 
 
 @tap.point("contract: the platform")
@@ -47,8 +45,7 @@ def plat():
 
 @tap.point("contract: disks")
 def blk():
-    HOST.shell("dd if=/dev/zero of=%s/disk.img bs=1M count=8 2> /dev/null" % HOST.job)
-    judge("contract_blk_contract", disks=[xl.disk(HOST.job + "/disk.img")])
+    judge("contract_blk_contract", disks=[xl.disk(HOST.zeros("disk.img", 8 << 20))])
 
 
 @tap.point("contract: network interfaces")
@@ -64,7 +61,7 @@ def thread():
         return judge("contract_thread_contract")
     # Xen puts an exception's frame on the stack that was in use, and has no other for a PV guest: no fault can be handled there.
     with xl.Guest(HOST, "test/guest/contract_thread_contract", "ip=off", memory=64) as guest:
-        how, said = guest.end(60), guest.read()
+        how, said = guest.end(270), guest.read()
         assert how == "crash" and len(re.findall(r"^ok ", said, re.M)) >= 16 and "not ok" not in said, "%s:\n%s" % (how, said)
         assert "domain_crash" in HOST.shell("xl dmesg | tail -n 40")[1]
 
