@@ -120,7 +120,7 @@ bool blk_arm(unsigned n)
 	struct blkfront *d = connect_disk(n);
 
 	/* Nobody clears the watch of a broken disk: it would keep the machine awake. */
-	if (d->dev.watch.fired && !d->broken)
+	if ((d->dev.watch.fired || d->life != suspend_lives()) && !d->broken)
 		return true;
 	for (unsigned i = 0; i < d->n_queues; i++) {
 		struct blkfront_queue *q = d->queue[i];

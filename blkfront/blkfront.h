@@ -32,7 +32,7 @@
 
 enum blkfront_state {
 	SLOT_FREE,
-	SLOT_WAITING, /* to be put on the ring: its backend went away */
+	SLOT_WAITING, /* to be put on the ring: its backend went away, or a suspend is due */
 	SLOT_OUT,     /* on the ring: only then may it be answered */
 	SLOT_DONE,    /* for blk_reap() */
 };
@@ -68,6 +68,7 @@ struct blkfront {
 	struct xenbus_dev dev;
 	unsigned number;
 	uint16_t handle;
+	unsigned life; /* suspend_lives() when the ports were made */
 	bool connected, broken;
 	bool begun; /* our keys are there, the backend is not yet Connected */
 	bool described; /* it was Connected once: the shape is known */

@@ -375,6 +375,7 @@ int blk_open(unsigned n, struct blk_info *info)
 	d->dev = dev;
 	d->number = n;
 	d->handle = handle_of(&dev);
+	d->life = suspend_lives();
 	rc = bring_up(d);
 	if (rc < 0) {
 		log_line(LOG_ERR, "blk%u: %s cannot be brought up, error %d", n, dev.path, -rc);

@@ -119,8 +119,27 @@ static void follow_state(struct blkfront *d, enum xenbus_state other)
 	}
 }
 
+/*
+ * Another life, after a restore: the ports are gone and the backend has never seen us. What stood on the old ring, answered or
+ * not, is put again: what was answered there is not in the memory that was restored.
+ */
+static void resume(struct blkfront *d)
+{
+	d->life = suspend_lives();
+	d->dev.state = XenbusStateUnknown;
+	d->connected = d->begun = false;
+	if (connect_disk_ports(d) < 0)
+		connect_disk_break(d, "no event channels in another life");
+	else if (d->info.gone)
+		d->dev.watch.fired = true;
+	else
+		again(d, false);
+}
+
 void follow_disk(struct blkfront *d)
 {
+	if (d->life != suspend_lives() && !d->broken)
+		resume(d);
 	if (!d->dev.watch.fired || d->broken)
 		return;
 	d->dev.watch.fired = false; /* before the look: a change after it fires again */

@@ -172,6 +172,7 @@ static void put(struct blkfront_queue *q, unsigned id)
 	struct blkfront_slot *s = &q->slot[id];
 
 	s->state = SLOT_OUT;
+	suspend_busy++;
 	q->kick = true;
 	if (s->list != BLKFRONT_NONE)
 		put_indirect(q, s, id);
@@ -199,11 +200,17 @@ static uint8_t op_of(const struct blkfront *d, enum blk_op op)
 	}
 }
 
+/* No backend, or a suspend that waits for what is out. */
+static bool held(const struct blkfront *d)
+{
+	return !d->connected || suspend_due();
+}
+
 /*
  * What can fail fails before anything is taken. One page more than the data needs is asked for, in
- * case there is a list. While requests of an earlier connection wait nothing new is taken, or they
- * might wait for ever. A write is copied here: what goes out is what the caller had at this moment,
- * also if it goes out twice.
+ * case there is a list. While requests of an earlier connection wait nothing new is put, or they
+ * might wait for ever; as long as nothing can be put at all it waits with them. A write is copied
+ * here: what goes out is what the caller had at this moment, also if it goes out twice.
  */
 int queue_submit(struct blkfront_queue *q, struct blk_req *req)
 {
@@ -213,14 +220,21 @@ int queue_submit(struct blkfront_queue *q, struct blk_req *req)
 
 	if (moves_data(&s))
 		s.segments = (uint16_t)((bytes_of(d, &s) + PAGE_SIZE - 1) / PAGE_SIZE);
-	if (q->slots_free == 0 || ring_room(&q->ring) == 0 || q->waiting > 0 || d->pool_left < s.segments + 1u)
+	if (q->slots_free == 0 || d->pool_left < s.segments + 1u)
+		return -ERR_AGAIN;
+	if (!held(d) && (ring_room(&q->ring) == 0 || q->waiting > 0))
 		return -ERR_AGAIN;
 	id = q->slot_free[--q->slots_free];
 	take_pages(d, &s);
 	q->slot[id] = s;
 	if (s.op == BLKIF_OP_WRITE)
 		copy(d, &s, true);
-	put(q, id);
+	if (held(d)) {
+		q->slot[id].state = SLOT_WAITING;
+		q->waiting++;
+	} else {
+		put(q, id);
+	}
 	return 0;
 }
 
@@ -294,6 +308,7 @@ static const char *answered(struct blkfront_queue *q, const struct blkif_respons
 	if (rsp->id >= BLKFRONT_SLOTS || q->slot[rsp->id].state != SLOT_OUT)
 		return "an answer with an id that is not out";
 	s = &q->slot[rsp->id];
+	suspend_busy--;
 	/*
 	 * An answer to an indirect request may repeat either operation, the outer or the one
 	 * inside; any other shows that the two sides disagree about what was done.
@@ -337,7 +352,7 @@ void queue_poll(struct blkfront_queue *q)
 	}
 	if (why)
 		connect_disk_break(q->disk, why);
-	else if (q->waiting > 0)
+	else if (q->waiting > 0 && !suspend_due())
 		queue_resume(q);
 }
 
@@ -387,6 +402,7 @@ void queue_again(struct blkfront_queue *q)
 		if (q->slot[id].state == SLOT_OUT) {
 			q->slot[id].state = SLOT_WAITING;
 			q->waiting++;
+			suspend_busy--;
 		}
 }
 
@@ -437,7 +453,9 @@ int queue_refuse(struct blkfront_queue *q, struct blk_req *req)
 void queue_fail(struct blkfront_queue *q)
 {
 	q->waiting = 0;
-	for (unsigned id = 0; id < BLKFRONT_SLOTS; id++)
+	for (unsigned id = 0; id < BLKFRONT_SLOTS; id++) {
+		suspend_busy -= q->slot[id].state == SLOT_OUT;
 		if (q->slot[id].state == SLOT_OUT || q->slot[id].state == SLOT_WAITING)
 			finish(q, id, -ERR_IO);
+	}
 }

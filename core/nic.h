@@ -30,6 +30,7 @@ struct nic_info {
 	bool up;           /* carrier */
 	bool broken;       /* the device broke its protocol: nothing passes any more */
 	uint32_t features; /* NIC_TX_* and NIC_RX_* */
+	unsigned announce; /* another number than before: the machine may have moved, and shall say where it is */
 };
 
 struct nic_stats {

@@ -311,6 +311,7 @@ int nic_open(unsigned n, struct nic_info *info)
 		return -ERR_NOMEM;
 	nic->dev = dev;
 	nic->number = n;
+	nic->life = suspend_lives();
 	nic->trusted = true; /* until the toolstack says otherwise */
 	rc = bring_up(nic);
 	if (rc < 0) {
@@ -447,10 +448,33 @@ static void follow_state(struct netfront *nic, enum xenbus_state other)
 	}
 }
 
+/*
+ * Another life, after a restore: the ports are gone, the backend has never seen us, and the network may be
+ * another. The watches on its link look where it was; begin() sets them anew.
+ */
+static void resume(struct netfront *nic)
+{
+	nic->life = suspend_lives();
+	nic->announce++;
+	nic->link_watch.fired = nic->mtu_watch.fired = false;
+	nic->dev.state = XenbusStateUnknown;
+	nic->begun = false;
+	if (nic->connected)
+		down(nic);
+	if (make_ports_again(nic) < 0)
+		connect_nic_break(nic, "no event channels in another life");
+	else if (nic->gone)
+		nic->dev.watch.fired = true;
+	else
+		again(nic);
+}
+
 void connect_nic_service(struct netfront *nic)
 {
 	if (nic->broken)
 		return;
+	if (nic->life != suspend_lives())
+		resume(nic);
 	if (nic->link_watch.fired || nic->mtu_watch.fired)
 		follow_link(nic);
 	if (!nic->dev.watch.fired)

@@ -104,6 +104,18 @@ static int make_ports(struct netfront_queue *q)
 	return 0;
 }
 
+int make_ports_again(struct netfront *nic)
+{
+	for (unsigned i = 0; i < NETFRONT_QUEUES && nic->queue[i]; i++)
+		for (unsigned k = 0; k < 2; k++) {
+			int *port = &nic->queue[i]->port[k];
+
+			if (*port >= 0 && (*port = evtchn_alloc(nic->granted_to)) < 0)
+				return -ERR_NOMEM;
+		}
+	return 0;
+}
+
 int make_queues(struct netfront *nic)
 {
 	int rc = 0;

@@ -19,7 +19,8 @@ void nic_info(unsigned n, struct nic_info *info)
 	struct netfront *nic = connect_nic(n);
 
 	connect_nic_service(nic);
-	*info = (struct nic_info){ .mtu = nic->mtu, .up = nic->connected && !nic->no_carrier, .broken = nic->broken };
+	*info = (struct nic_info){ .mtu = nic->mtu, .up = nic->connected && !nic->no_carrier, .broken = nic->broken,
+		.announce = nic->announce };
 	__builtin_memcpy(info->mac, nic->mac, sizeof(info->mac));
 	info->features = NIC_RX_CSUM | NIC_RX_GSO;
 	if (nic->csum4)
@@ -171,7 +172,7 @@ bool nic_arm(unsigned n)
 	/*
 	 * Nobody clears the watch of a broken interface: it would keep the machine awake for ever.
 	 */
-	if ((nic->dev.watch.fired || nic->link_watch.fired || nic->mtu_watch.fired) && !nic->broken)
+	if ((nic->dev.watch.fired || nic->link_watch.fired || nic->mtu_watch.fired || nic->life != suspend_lives()) && !nic->broken)
 		return true;
 	for (unsigned i = 0; i < nic->n_queues; i++) {
 		struct netfront_queue *q = nic->queue[i];

@@ -106,6 +106,8 @@ struct netfront {
 	bool connected, broken;
 	bool begun; /* our keys are there, the backend is not yet Connected */
 	bool gone;  /* taken away by the toolstack; until it is there again */
+	unsigned life; /* suspend_lives() when the ports were made */
+	unsigned announce; /* of nic_info */
 	bool trusted; /* once it was not, it never is again */
 	bool split, sg, gso4, gso6, csum4, csum6; /* sg..csum6: what we may send */
 	uint8_t mac[6];
@@ -142,6 +144,7 @@ void connect_nic_break(struct netfront *nic, const char *why);
 size_t make_pages_of(size_t bytes);
 void *make_clean(size_t pages); /* with nothing in them: what they held must not leak to the backend */
 int make_queues(struct netfront *nic); /* 0 or -ERR_NOMEM; what is half made hangs in nic->queue[] */
+int make_ports_again(struct netfront *nic); /* after a restore: those there were; 0 or -ERR_NOMEM */
 int make_keep(struct netfront *nic); /* what a later connection has to do with; -ERR_NOTSUP: a backend in another domain */
 void make_rings(struct netfront_queue *q); /* empty ones, for a new connection */
 void make_free(struct netfront_queue *q);

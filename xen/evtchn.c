@@ -99,9 +99,11 @@ void evtchn_close(unsigned port)
 	hypercall_event_channel(EVTCHNOP_close, &end);
 }
 
+/* A port that is not on the list is one of an earlier life, or nobody's. */
 void evtchn_send(unsigned port)
 {
-	hypercall_event_send(port); /* fails only for a port whose other end is gone: nobody to tell */
+	if (find(port))
+		hypercall_event_send(port); /* fails only for a port whose other end is gone: nobody to tell */
 }
 
 /*

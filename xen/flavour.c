@@ -168,6 +168,11 @@ bool flavour_seals(void)
 	return !flavour_is_pv;
 }
 
+long flavour_suspend(void)
+{
+	return flavour_is_pv ? flavour_pv_suspend() : flavour_hvm_suspend();
+}
+
 bool flavour_sealed(void)
 {
 	return !flavour_is_pv && grant_sealed();

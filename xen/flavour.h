@@ -10,10 +10,11 @@
  * test/fake/xenhost*.c defines these for a Unix process. The hypercall itself is the other half of
  * this door: hypercall() in xen/hypercall.h.
  *
- * After flavour_seal(), ring 3 of a PVH guest reaches three hypercalls only, and the gate builds
- * their arguments itself: SCHEDOP_poll (ports and timeout), EVTCHNOP_send (a port),
- * SCHEDOP_shutdown (a reason). Whatever a frontend does at run time must be one of these, or
- * flavour_grant_set() on pages of the pool.
+ * After flavour_seal(), ring 3 of a PVH guest reaches a few hypercalls only, and the gate builds
+ * their arguments itself: SCHEDOP_poll (ports and timeout), SCHEDOP_shutdown (a reason),
+ * EVTCHNOP_send, _close, _alloc_unbound (a port, a domain), HVMOP_get_param; XENMEM_add_to_physmap for Xen's
+ * own pages to their own places, XENMEM_decrease_reservation and XENMEM_populate_physmap for a page of ring 3's.
+ * Whatever a frontend does at run time must be one of these, or flavour_grant_set() on pages of the pool.
  */
 
 #include <stdbool.h>
@@ -78,6 +79,13 @@ const char *flavour_cmdline(void);
 int flavour_module(unsigned n, struct plat_range *module);
 void flavour_seal(void);
 
+/*
+ * Asks Xen to suspend the domain. Returns 1 when that was cancelled, and nothing has changed; 0 elsewhere: hypercalls work, the
+ * shared info and the grant table are mapped, ports and grants are gone, flavour_console() and flavour_xenstore() tell new
+ * ports. In between there is no clock. Below 0: refused.
+ */
+long flavour_suspend(void);
+
 /* Where there is no console yet: on a debug port, or nowhere. */
 void flavour_say(const char *s, size_t len);
 
@@ -94,6 +102,7 @@ struct xenstore_domain_interface *flavour_pv_xenstore(unsigned *port);
 uint64_t flavour_pv_frame(const void *addr);
 int flavour_pv_grant_frame(unsigned index);
 bool flavour_pv_grant_set(unsigned ref, unsigned domid, uint32_t frame, unsigned flags);
+long flavour_pv_suspend(void);
 size_t flavour_pv_memory(struct plat_range *v, size_t max);
 const char *flavour_pv_cmdline(void);
 uint64_t flavour_pv_given(void);
@@ -102,6 +111,7 @@ int flavour_pv_module(unsigned n, struct plat_range *module);
 
 void flavour_hvm_start(void);
 const char *flavour_hvm_name(void);
+long flavour_hvm_suspend(void);
 struct shared_info *flavour_hvm_shared_info(void);
 struct xencons_interface *flavour_hvm_console(unsigned *port);
 struct xenstore_domain_interface *flavour_hvm_xenstore(unsigned *port);

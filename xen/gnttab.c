@@ -248,16 +248,12 @@ void gnttab_set_aside(void)
 	flavour_share(aside, n);
 }
 
+/* The table is empty, so nobody holds what was parked; whose pages it was stays lost. */
 void gnttab_resume(void)
 {
-	unsigned had = frames;
-
-	gnttab_start();
-	for (unsigned i = n_ranges; i-- > 0;) /* the new table maps nothing of what was parked */
+	for (unsigned i = n_ranges; i-- > 0;)
 		if (ranges[i].parked)
 			forget(i);
-	if (grow(had * PER_FRAME) < 0)
-		log_panic("gnttab: the new host allows fewer grants than the old");
 	for (unsigned i = 0; i < n_ranges; i++)
 		set_all(&ranges[i]);
 }

@@ -118,7 +118,7 @@ void plat_wait(uint64_t deadline)
 {
 	plat_console_flush();
 	xenstore_poll();
-	if (!xenstore_news()) {
+	if (!xenstore_news() && !(suspend_due() && !suspend_busy)) {
 		uint64_t limit = suspend_limit();
 
 		evtchn_wait(deadline < limit ? deadline : limit);

@@ -78,7 +78,7 @@ uint64_t evtchn_fired(unsigned port); /* how often it ended a wait */
 /* ---- gnttab.c ---- */
 
 void gnttab_start(void);  /* panics when there is no grant table at all */
-void gnttab_resume(void); /* after a restore: every live grant again, under its old number */
+void gnttab_resume(void); /* after a restore, in an empty table: every live grant again, under its old number */
 
 /*
  * Before the seal: sets pages aside (pith.hotplug=SIZE) of which gnttab_alloc() takes behind it,
@@ -241,8 +241,17 @@ void memory_poll(void); /* looks at memory/target when it changed, and tells cor
 /* ---- suspend.c ---- */
 
 void suspend_start(void);    /* watches control/shutdown and tells the toolstack what we honour */
-bool suspend_poll(void);     /* true once the toolstack asked for an end; acknowledges what it asked; ends what outlives its time */
+bool suspend_poll(void);     /* true once the toolstack asked for an end; acknowledges what it asked; ends what outlives its time, and suspends */
 bool suspend_reboot(void);   /* what it asked for was a reboot */
-uint64_t suspend_limit(void); /* when the time to end in order is over; PLAT_FOREVER: nobody asked */
+uint64_t suspend_limit(void); /* when suspend_poll() has something to do at the latest; PLAT_FOREVER: nobody asked */
+
+bool suspend_due(void);      /* asked for, and waits for suspend_busy to become 0: nothing more is to be put on a disk's ring */
+extern unsigned suspend_busy; /* requests to disks that are out */
+
+/*
+ * How often the guest was restored. With every other number than the last all ports, what stands on rings and in our
+ * directories in xenstore is gone; grants stand as they stood, for the same domains.
+ */
+unsigned suspend_lives(void);
 
 #endif

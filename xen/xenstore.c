@@ -68,6 +68,8 @@ static uint32_t take(char *to, uint32_t len)
 		return 0;
 	}
 	n = n < len ? n : len;
+	if (n > 0)
+		evtchn_worked(ring_port);
 	__atomic_thread_fence(__ATOMIC_ACQUIRE); /* the counter before the bytes */
 	for (uint32_t i = 0; i < n; i++)
 		to[i] = ((volatile char *)ring->rsp)[MASK_XENSTORE_IDX(taken + i)];

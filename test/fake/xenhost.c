@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/core.h"
@@ -24,12 +23,12 @@
 #define TICK_NS 50u         /* of virtual time for each look at the clock */
 #define STEP_NS 10000u      /* for each turn of the other side */
 #define IDLE_TURNS 2000u    /* so many turns with nothing to do, and no deadline: a deadlock */
-#define CONSOLE_PORT 2u
-#define STORE_PORT 1u
 #define PORTS 1024u
 
 struct xenhost xenhost = { .seed = 1, .memory = 32u << 20, .cmdline = "", .grant_frames = 64, .ports = PORTS - 1 };
 
+unsigned xenhost_store_port = 1;
+static unsigned console_port = 2;
 static struct shared_info *shared;
 static struct xencons_interface *console;
 static uint64_t now = 1000000000ull;
@@ -98,6 +97,23 @@ uint64_t xenhost_now(void)
 	return now;
 }
 
+/* The shared info of another domain on another host, empty, with its own time; no port but the toolstack's two. */
+void xenhost_move(uint64_t system_time, uint64_t wall, unsigned store, unsigned to_console)
+{
+	free(shared); /* sanitizers find who still looks */
+	shared = calloc(1, sizeof(*shared));
+	shared->wc_sec = (uint32_t)((wall - system_time) / 1000000000);
+	shared->wc_nsec = (uint32_t)((wall - system_time) % 1000000000);
+	shared->wc_version = 2;
+	set_time(system_time);
+	memset(port, 0, sizeof(port));
+	xenhost_store_port = store;
+	console_port = to_console;
+	port[store].used = port[store].bound = port[to_console].used = port[to_console].bound = true;
+	if (xenhost_below(2))
+		memset(console, 0, sizeof(*console));
+}
+
 /* ---- event channels ---- */
 
 void xenhost_raise(unsigned p)
@@ -141,7 +157,7 @@ unsigned xenhost_ports_used(void)
 
 static long alloc_unbound(struct evtchn_alloc_unbound *op)
 {
-	for (unsigned i = 3; i < xenhost.ports; i++) {
+	for (unsigned i = xenhost_store_port > 2 ? 1 : 3; i < xenhost.ports; i++) {
 		if (port[i].used)
 			continue;
 		port[i].used = true;
@@ -212,7 +228,7 @@ static bool console_run(void)
 		did = true;
 	}
 	if (did)
-		xenhost_raise(CONSOLE_PORT);
+		xenhost_raise(console_port);
 	return did;
 }
 
@@ -220,7 +236,7 @@ void xenhost_type(const char *keys)
 {
 	for (; *keys; keys++)
 		console->in[MASK_XENCONS_IDX(console->in_prod++, console->in)] = *keys;
-	xenhost_raise(CONSOLE_PORT);
+	xenhost_raise(console_port);
 }
 
 void xenhost_shutdown(const char *request)
@@ -336,8 +352,8 @@ void flavour_start(void)
 	shared->wc_sec = 1750000000;
 	shared->wc_version = 2;
 	set_time(now);
-	port[STORE_PORT].used = port[STORE_PORT].bound = true;
-	port[CONSOLE_PORT].used = port[CONSOLE_PORT].bound = true;
+	port[xenhost_store_port].used = port[xenhost_store_port].bound = true;
+	port[console_port].used = port[console_port].bound = true;
 }
 
 const char *flavour_name(void)
@@ -357,13 +373,13 @@ struct shared_info *flavour_shared_info(void)
 
 struct xencons_interface *flavour_console(unsigned *p)
 {
-	*p = CONSOLE_PORT;
+	*p = console_port;
 	return console;
 }
 
 struct xenstore_domain_interface *flavour_xenstore(unsigned *p)
 {
-	*p = STORE_PORT;
+	*p = xenhost_store_port;
 	return xenhost.no_store ? NULL : xenhost_store_page();
 }
 
@@ -450,45 +466,4 @@ void xenhost_boot(void)
 	plat_start();
 	plat_memory(&v, 1);
 	page_add(v.base, v.len);
-}
-
-void xenhost_must(bool good, const char *what, const char *file, int line)
-{
-	if (good)
-		return;
-	printf("# failed at %s:%d: %s (seed %llu)\n", file, line, what, (unsigned long long)xenhost.seed);
-	fflush(stdout);
-	_exit(1);
-}
-
-bool xenhost_child(void (*fn)(void), int status)
-{
-	int got = 0;
-	pid_t child;
-
-	fflush(stdout);
-	child = fork();
-	if (child == 0) {
-		fn();
-		fflush(stdout);
-		_exit(0);
-	}
-	waitpid(child, &got, 0);
-	got = WIFEXITED(got) ? WEXITSTATUS(got) : 256 + WTERMSIG(got);
-	if (got != status)
-		printf("# ended with %d, not %d\n", got, status);
-	return got == status;
-}
-
-unsigned xenhost_seeds(void (*fn)(void), unsigned n)
-{
-	const char *first = getenv("PITH_SEED");
-	unsigned good = 0;
-
-	xenhost.seed = first ? strtoull(first, NULL, 10) : 1;
-	while (good < n && xenhost_child(fn, 0)) {
-		xenhost.seed++;
-		good++;
-	}
-	return good;
 }

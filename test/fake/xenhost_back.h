@@ -64,9 +64,9 @@ static inline bool back_attach(struct back_ring *r, unsigned domid, unsigned por
 	return true;
 }
 
-static inline void back_detach(struct back_ring *r)
+static inline void back_detach(struct back_ring *r, bool keep)
 {
-	for (unsigned i = 0; i < r->pages; i++)
+	for (unsigned i = 0; i < r->pages && !keep; i++)
 		if (r->page[i])
 			xenhost_unmap(r->ref[i], true);
 	xenhost_unbind(r->port);

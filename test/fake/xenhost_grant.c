@@ -13,29 +13,29 @@
 #include "xen/flavour.h"
 
 #define ENTRIES (64u * 512u)
+#define FRAMES (256u << 20 >> 12)
 
 static struct grant_entry_v1 table[ENTRIES];
 static uint16_t readers[ENTRIES], writers[ENTRIES];
 static unsigned frames;
-static struct grant_entry_v1 *pool; /* what stood in the table at the seal */
+static bool shared[FRAMES]; /* by frame of the guest's memory: marked, so that it can be granted behind the seal */
+static bool sealed;
 
 struct grant_entry_v1 *xenhost_grant_table(void)
 {
 	return table;
 }
 
-void xenhost_grant_reset(void)
+void xenhost_grant_life(void)
 {
 	memset(table, 0, sizeof(table));
 	memset(readers, 0, sizeof(readers));
 	memset(writers, 0, sizeof(writers));
-	frames = 0;
 }
 
 void xenhost_grant_seal(void)
 {
-	pool = malloc(sizeof(table));
-	memcpy(pool, table, sizeof(table));
+	sealed = true;
 }
 
 /* ---- the guest's side ---- */
@@ -44,7 +44,7 @@ int flavour_grant_frame(unsigned index)
 {
 	if (index >= xenhost.grant_frames || index != frames)
 		return -ERR_NOMEM;
-	if (pool)
+	if (sealed)
 		xenhost_wrong("grant table: a new frame after the seal");
 	frames++;
 	return 0;
@@ -52,7 +52,10 @@ int flavour_grant_frame(unsigned index)
 
 void flavour_share(const void *base, size_t pages)
 {
-	(void)base, (void)pages;
+	if (sealed)
+		xenhost_wrong("pages shared after the seal");
+	for (size_t i = 0; i < pages; i++)
+		shared[((uintptr_t)base - XENHOST_BASE) / PAGE_SIZE + i] = true;
 }
 
 bool flavour_grant_set(unsigned ref, unsigned domid, uint32_t frame, unsigned flags)
@@ -61,8 +64,8 @@ bool flavour_grant_set(unsigned ref, unsigned domid, uint32_t frame, unsigned fl
 
 	if (ref >= frames * 512)
 		xenhost_wrong("grant %u is beyond the table", ref);
-	if (pool && flags && (pool[ref].frame != frame || pool[ref].domid != domid || (pool[ref].flags ^ flags) & (GTF_type_mask | GTF_readonly)))
-		xenhost_wrong("grant %u after the seal: frame %#x for domain %u was not in the pool", ref, frame, domid);
+	if (sealed && flags && !shared[frame - XENHOST_BASE / PAGE_SIZE])
+		xenhost_wrong("grant %u after the seal: frame %#x for domain %u was not shared before", ref, frame, domid);
 	if (e->flags & (GTF_reading | GTF_writing)) {
 		if (flags)
 			xenhost_wrong("grant %u was reused while it is mapped (XSA-396)", ref);

@@ -122,9 +122,11 @@ static bool attach(struct nic *b, struct xenhost_nic *c)
 
 static void detach(struct nic *b)
 {
+	bool keep = xenhost_nic[b - nics].keep;
+
 	for (unsigned q = 0; q < XENHOST_QUEUES; q++) {
-		back_detach(&b->tx[q]);
-		back_detach(&b->rx[q]);
+		back_detach(&b->tx[q], keep);
+		back_detach(&b->rx[q], keep);
 	}
 	b->n_queues = b->groups.n = 0;
 	b->n_held = 0;
@@ -143,7 +145,7 @@ static bool handshake(struct nic *b, struct xenhost_nic *c)
 	} else if (c->state == XenbusStateInitWait && front == XenbusStateConnected) { /* Linux' netback ignores Initialised */
 		if (!attach(b, c))
 			xenhost_wrong("netback: rings or events cannot be had");
-		back_say(b->back, &c->state, XenbusStateConnected);
+		back_say(b->back, &c->state, c->refuse ? XenbusStateClosing : XenbusStateConnected);
 	} else if (c->state == XenbusStateConnected && front == XenbusStateClosing) {
 		detach(b);
 		back_say(b->back, &c->state, XenbusStateClosing);
@@ -157,11 +159,39 @@ static bool handshake(struct nic *b, struct xenhost_nic *c)
 	return c->state != was;
 }
 
+/* Frames on their way to the guest find it there. */
+void xenhost_net_life(void)
+{
+	for (struct nic *b = nics; b < nics + XENHOST_NICS; b++) {
+		memset(b->tx, 0, sizeof(b->tx));
+		memset(b->rx, 0, sizeof(b->rx));
+		b->n_queues = b->n_held = b->groups.n = 0;
+		b->begun = false;
+		xenhost_nic[b - nics].state = 0;
+	}
+}
+
 void xenhost_net_stop(unsigned n)
 {
 	detach(&nics[n]);
 	back_say(nics[n].back, &xenhost_nic[n].state, XenbusStateClosed);
 	nics[n].turns = 0;
+}
+
+/* What the toolstack writes for `xl network-detach`; the backend serves on until the guest lets it go. */
+void xenhost_net_leave(unsigned n)
+{
+	xenhost_set("%s/online=0", nics[n].back);
+	xenhost_set("%s/state=%u", nics[n].back, XenbusStateClosing);
+}
+
+void xenhost_net_unplug(unsigned n)
+{
+	detach(&nics[n]);
+	nics[n].begun = xenhost_nic[n].present = false;
+	xenhost_nic[n].state = 0;
+	xenhost_remove(nics[n].front);
+	xenhost_remove(nics[n].back);
 }
 
 void xenhost_net_start(unsigned n)
@@ -376,6 +406,11 @@ static void put_extra(struct back_ring *r, const struct nic_offload *off)
 
 	x.u.gso.size = off->gso_size;
 	x.u.gso.type = six != xenhost_lies(LIE_RX_GSO_OTHER) ? XEN_NETIF_GSO_TYPE_TCPV6 : XEN_NETIF_GSO_TYPE_TCPV4;
+	if (back_pending(r) > 8 && xenhost_lies(LIE_RX_MORE)) {
+		x.flags = XEN_NETIF_EXTRA_FLAG_MORE;
+		for (unsigned i = 0; i < 6; i++, r->cons++)
+			back_write(r, r->prod++, &x, sizeof(x));
+	}
 	if (xenhost_lies(LIE_RX_EXTRA_TYPE))
 		x.type = (uint8_t)(xenhost_below(2) ? 0 : 2 + xenhost_below(250));
 	if (xenhost_lies(LIE_RX_EXTRA_FLAGS))

@@ -10,7 +10,7 @@ comma = ,
 
 # As on the desk: what a unit test there is linked with.
 $(foreach t,blkfront netfront,$(eval FUZZ_$t_ALL = $$(XENHOST_UNIT))$(eval FUZZ_$t_LINK = @$$(S)/test/fake/xenhost.flags))
-$(foreach t,xenbus xenstore,$(eval FUZZ_$t_ALL = $$(filter-out $$(addprefix test/fake/xenhost_,blk.c net.c store.c),$$(XENHOST_UNIT)))\
+$(foreach t,xenbus xenstore,$(eval FUZZ_$t_ALL = $$(filter-out $$(addprefix test/fake/xenhost_,blk.c life.c net.c store.c),$$(XENHOST_UNIT)))\
 	$(eval FUZZ_$t_LINK = @$$(S)/test/fake/xenhost.flags))
 FUZZ_virtq_ALL = $(VMM_UNIT)
 FUZZ_virtq_LINK = $(VMM_LINK)

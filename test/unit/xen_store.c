@@ -345,7 +345,13 @@ static void ask(const char *what, bool asked)
 
 static void ask_off(void) { ask("poweroff", true); plat_exit(PLAT_OFF, 0); }
 static void ask_reboot(void) { ask("reboot", true); plat_exit(PLAT_OFF, 0); }
-static void ask_suspend(void) { ask("suspend", false); }
+static void ask_suspend(void)
+{
+	xenhost.cancel = true;
+	ask("suspend", false);
+	must(xenhost.suspends == 1);
+}
+
 static void ask_crash(void) { ask("crash", false); }
 
 static void ask_late(void)
@@ -425,7 +431,7 @@ int main(void)
 	ok(xenhost_child(console_stuck, 0), "console: a stuck one does not hold the program");
 	ok(xenhost_child(ask_off, 0), "shutdown: poweroff");
 	ok(xenhost_child(ask_reboot, XENHOST_REBOOT), "shutdown: reboot");
-	ok(xenhost_child(ask_suspend, 0), "shutdown: suspend is acknowledged and not done");
+	ok(xenhost_child(ask_suspend, 0), "shutdown: suspend is acknowledged and done");
 	ok(xenhost_child(ask_crash, XENHOST_CRASH), "shutdown: crash");
 	ok(xenhost_child(ask_late, XENHOST_REBOOT), "shutdown: a program that does not end is ended");
 	ok(xenhost_child(sysrq, XENHOST_CRASH), "sysrq: crash");

@@ -20,6 +20,7 @@
 #define WINDOW_GRANTS 1u /* and behind it the grant table */
 #define GRANT_FRAMES 64u
 
+static unsigned grant_frames; /* shown, in a row */
 static uintptr_t memory_free; /* where memory is free from: behind what the builder put there and our page tables */
 
 void flavour_pv_start(void)
@@ -33,7 +34,27 @@ void flavour_pv_start(void)
 	if (mmu_show(WINDOW_SHARED, pv_info->shared_info / PAGE_SIZE) < 0)
 		hypercall_shutdown(SHUTDOWN_crash); /* nothing to say it with */
 	pv_shared_info = mmu_window(WINDOW_SHARED);
+	memory_free = save_start(memory_free);
 	pv_exceptions();
+}
+
+/* What is Xen's goes out of our tables, and comes back, in what may be another domain. */
+unsigned flavour_pv_hide(void)
+{
+	for (unsigned i = 0; i < grant_frames; i++)
+		mmu_hide(WINDOW_GRANTS + i);
+	mmu_hide(WINDOW_SHARED);
+	return grant_frames;
+}
+
+bool flavour_pv_show(unsigned frames)
+{
+	if (mmu_show(WINDOW_SHARED, pv_info->shared_info / PAGE_SIZE) < 0)
+		return false;
+	for (unsigned i = 0; i < frames; i++)
+		if (flavour_pv_grant_frame(i) < 0)
+			return false;
+	return true;
 }
 
 struct xencons_interface *flavour_pv_console(unsigned *port)
@@ -64,7 +85,11 @@ int flavour_pv_grant_frame(unsigned index)
 	set_xen_guest_handle(op.frame_list, list);
 	if (hypercall_grant_table(GNTTABOP_setup_table, &op, 1) < 0 || op.status != GNTST_okay)
 		return -ERR_NOMEM;
-	return mmu_show(WINDOW_GRANTS + index, list[index]);
+	if (mmu_show(WINDOW_GRANTS + index, list[index]) < 0)
+		return -ERR_NOMEM;
+	if (index >= grant_frames)
+		grant_frames = index + 1;
+	return 0;
 }
 
 bool flavour_pv_grant_set(unsigned ref, unsigned domid, uint32_t frame, unsigned flags)

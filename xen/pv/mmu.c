@@ -200,6 +200,11 @@ int mmu_show(unsigned n, uint64_t frame)
 	return hypercall_update_va(window + n * PAGE_SIZE, frame * PAGE_SIZE | PTE_DATA, UVMF_INVLPG) < 0 ? -ERR_NOMEM : 0;
 }
 
+void mmu_hide(unsigned n)
+{
+	must(hypercall_update_va(window + n * PAGE_SIZE, 0, UVMF_INVLPG), "an empty window", window);
+}
+
 void *mmu_window(unsigned n)
 {
 	return (void *)(window + n * PAGE_SIZE);

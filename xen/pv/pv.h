@@ -6,6 +6,7 @@
  * Between the files of xen/pv/: page tables by hypercall, and what the domain builder left.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,7 +34,15 @@ void *mmu_address(uint64_t frame);
 /* Page n of a window above memory shows a machine frame that is not ours. 0 or -ERR_NOMEM. */
 #define MMU_WINDOW 512u
 int mmu_show(unsigned n, uint64_t frame);
+void mmu_hide(unsigned n); /* nothing */
 void *mmu_window(unsigned n);
+
+/* save.c: takes pages from `free` on for what the toolstack looks for; what is free after it comes back. */
+uintptr_t save_start(uintptr_t free);
+
+/* flavour.c: the shared info and so many frames of the grant table, out of sight and back. False: Xen does not give them. */
+unsigned flavour_pv_hide(void);
+bool flavour_pv_show(unsigned frames);
 
 /*
  * A page without a frame of its own, and the other way: with this one, mapped readable and writable.

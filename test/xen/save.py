@@ -1,0 +1,212 @@
+#!/usr/bin/env -S python3 -B
+# SPDX-License-Identifier: MIT
+# test/run: timeout=900 flavours=pv,pvh
+"""test/xen/save.py -- xl save, restore and migrate under a connection that carries data both ways and a disk that is written.
+
+The guest is test/guest/moved.c. Every word that arrives is counted and must be the next one, on both sides; the guest reads back what
+it writes to its disk; its clocks are compared with dom0's.
+"""
+import os
+import re
+import socket
+import struct
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lab"))
+import xl  # noqa: E402
+from xl import tap  # noqa: E402
+
+CYCLES, MIGRATIONS = 20, 10
+WALL_NS = 50e6
+WORDS = 4096
+IMAGE = "/job/saved"
+DISK = 2 << 20
+
+# busybox' date knows no %N, its adjtimex tells microseconds
+CLOCK = """t() { n=$(date +%s%N); case $n in *N) adjtimex | awk '/tv_sec/ { s = $2 } /tv_usec/ { printf "%d%06d000\\n", s, $2 }' ;; *) echo $n ;; esac; }
+"""
+
+HOST = xl.host(["test/guest/moved"])
+
+
+class Traffic(threading.Thread):
+    """One connection, for as long as it lives: takes the guest's words and sends 128 of its own every 20 ms."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.socket = socket.create_connection((HOST.address, 9), 20)
+        self.socket.settimeout(90)
+        self.taken, self.sent, self.why, self.stop = 0, 0, None, False
+        self.start()
+        threading.Thread(target=self.give, daemon=True).start()
+
+    def run(self):
+        left, want = b"", struct.Struct("<%dQ" % WORDS)
+        try:
+            while not self.stop:
+                data = self.socket.recv(1 << 18)
+                if not data:
+                    raise EOFError("the guest has closed")
+                left += data
+                while len(left) >= want.size:
+                    assert left[:want.size] == want.pack(*range(self.taken, self.taken + WORDS)), "other words than were sent, after %d" % self.taken
+                    self.taken += WORDS
+                    left = left[want.size:]
+        except Exception as why:  # said where it is looked at
+            self.why = why
+
+    def give(self):
+        try:
+            while not self.stop:
+                self.socket.sendall(struct.pack("<128Q", *range(self.sent, self.sent + 128)))
+                self.sent += 128
+                time.sleep(0.02)
+        except OSError as why:
+            self.why = self.why or why
+
+    def goes_on(self, guest, seconds=60):
+        """Waits until words have passed that were sent after now."""
+        goal, end = self.taken + 16 * WORDS, time.monotonic() + seconds
+        while self.taken < goal:
+            assert self.why is None, "the connection has ended: %r\n%s" % (self.why, guest.read()[-2000:])
+            assert time.monotonic() < end, "nothing passes any more:\n%s" % guest.read()[-2000:]
+            time.sleep(0.02)
+
+    def close(self):
+        self.stop = True
+        self.socket.close()
+
+
+def status():
+    """What the guest says of itself, and dom0's time in ns just before and just after."""
+    lines = HOST.shell(CLOCK + "t; nc %s 10 < /dev/null; t" % HOST.address)[1].split("\n")
+    said = lines[1].split()
+    assert len(said) == 16, lines
+    values = dict(zip(said[::2], said[1::2]))
+    return {k: v if k == "random" else int(v) for k, v in values.items()}, int(lines[0]), int(lines[2])
+
+
+class Judge:
+    """What must hold after each cycle, whatever happened."""
+
+    def __init__(self):
+        self.mono, self.passes, self.words, self.off, self.randoms = 0, 0, 0, 0.0, set()
+
+    def look(self, guest):
+        now, before, after = status()
+        self.off = max(self.off, before - now["wall"], now["wall"] - after)
+        assert now["mono"] > self.mono and now["back"] == 0, "the clock goes back: %s" % now
+        assert self.off < WALL_NS, "the wall clock is %.0f ms from dom0's: %s" % (self.off / 1e6, (now, before, after))
+        assert now["wrong"] == 0 and now["errors"] == 0, "%s\n%s" % (now, guest.read()[-2000:])
+        assert now["random"] not in self.randoms
+        self.randoms.add(now["random"])
+        moved = now["passes"] > self.passes and now["words"] > self.words
+        self.mono, self.passes, self.words = now["mono"], now["passes"], now["words"]
+        return moved
+
+    def goes_on(self, guest, seconds=60):
+        """The disk is written and words arrive, since the last look."""
+        end = time.monotonic() + seconds
+        while not self.look(guest):
+            assert time.monotonic() < end, "the disk or what we send stands still:\n%s" % guest.read()[-2000:]
+            time.sleep(0.1)
+
+
+def guest(disk=True):
+    disks = [xl.disk("%s/moved.img" % HOST.job)] if disk else []
+    HOST.shell("rm -f %s/moved.img; truncate -s %d %s/moved.img" % (HOST.job, DISK, HOST.job))
+    g = xl.Guest(HOST, "test/guest/moved", xl.network_words(HOST) + "pith.log=info --", [xl.vif(HOST)], disks, memory=24)
+    g.expect("moved: ready")
+    g.serves(10)
+    return g
+
+
+def restore(g):
+    code, said = HOST.shell("xl restore -p %s" % IMAGE, 100)
+    assert code == 0, said
+    g.attach("xl unpause " + g.name)
+
+
+def save(g, *words):
+    code, said = HOST.shell("xl save %s %s %s" % (" ".join(words), g.name, IMAGE), 100)
+    assert code == 0, "%s\n%s" % (said, g.read()[-2000:])
+
+
+@tap.point("saved and restored %d times under traffic: no word is lost or changed, the disk is right, no clock goes back" % CYCLES)
+def cycles():
+    with guest() as g:
+        traffic, judge, start = Traffic(), Judge(), time.monotonic()
+        for n in range(CYCLES):
+            traffic.goes_on(g)
+            save(g)
+            restore(g)
+            traffic.goes_on(g)
+            judge.goes_on(g)
+        tap.note("%d cycles in %.0f s, %.1f MB of words, %d passes over the disk, wall clock within %.0f ms" %
+                 (n + 1, time.monotonic() - start, traffic.taken * 8 / 1e6, judge.passes, judge.off / 1e6))
+        traffic.close()
+        assert "broken" not in g.read(), g.console
+
+
+@tap.point("a suspend that is cancelled (xl save -c), 5 times: the guest goes on as it was")
+def cancelled():
+    with guest() as g:
+        traffic, judge = Traffic(), Judge()
+        for _ in range(5):
+            traffic.goes_on(g)
+            save(g, "-c")
+            traffic.goes_on(g)
+            judge.goes_on(g)
+        assert g.read().count("the suspend was cancelled") == 5 and "nic0: down" not in g.console, g.console
+        traffic.close()
+
+
+@tap.point("two guests that were restored from one image share no random number")
+def twins():
+    with guest(disk=False) as g:
+        seen = set()
+        save(g)
+        for _ in range(2):
+            restore(g)
+            g.serves(10)
+            seen |= {status()[0]["random"] for _ in range(3)}
+            g.destroy()
+        assert len(seen) == 6, seen
+
+
+def migrate(g):
+    return HOST.shell("xl migrate -s '' %s 'xl migrate-receive'" % g.name, 100)
+
+
+if xl.FLAVOUR == "pvh":
+    @tap.point("migrated live to the same host, %d times, under traffic" % MIGRATIONS)
+    def migrations():
+        with guest() as g:
+            traffic, judge, start = Traffic(), Judge(), time.monotonic()
+            for n in range(MIGRATIONS):
+                traffic.goes_on(g)
+                code, said = migrate(g)
+                assert code == 0, "%s\n%s" % (said, g.read()[-2000:])
+                g.attach()
+                traffic.goes_on(g)
+                judge.goes_on(g)
+            tap.note("%d migrations in %.0f s, wall clock within %.0f ms" % (n + 1, time.monotonic() - start, judge.off / 1e6))
+            traffic.close()
+else:
+    @tap.point("live migration of PV: refused by a Xen without shadow paging, and the guest goes on")
+    def migrations():
+        with guest() as g:
+            traffic, judge = Traffic(), Judge()
+            code, said = migrate(g)
+            assert code == 0 or re.search("logdirty|log dirty", said), said
+            if code == 0:
+                g.attach()
+            traffic.goes_on(g)
+            judge.goes_on(g)
+            traffic.close()
+
+
+with HOST:
+    tap.run()
