@@ -1,7 +1,7 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: MIT
-# test/run: timeout=400 machines=q35,microvm
-"""test/guest/garbage.py -- a million frames of garbage into a web server that must go on serving.
+# test/run: timeout=900 machines=q35,microvm
+"""test/guest/garbage.py -- a million frames of garbage, in all, into a web server that must go on serving.
 
 First over a link without offloads that loses nothing, then over the tap, where the host's kernel adds what it thinks
 of checksums. In between and afterwards a page is fetched, and free memory is compared with what it was before.
@@ -19,7 +19,8 @@ import net  # noqa: E402
 import tap  # noqa: E402
 from wire import Wire  # noqa: E402
 
-MILLION, MORE = 1000000 if tap.machine == "q35" else 200000, 100000
+# The million once: making frames takes this script longer than the guest has with them, and the guest's code is everywhere the same.
+MILLION, MORE = (1000000, 100000) if (tap.machine, tap.accel) == ("q35", "tcg") else (200000, 50000)
 MAC = "52:54:00:12:34:56"
 RAW_MAC = bytes.fromhex(MAC.replace(":", ""))
 
@@ -47,7 +48,7 @@ def still_serves(guest):
 
 def settles(before, guest):
     """Memory comes back as connections and fragments that never were complete time out."""
-    deadline = time.monotonic() + 100
+    deadline = time.monotonic() + 300
     while free_kib() + 64 < before:
         if time.monotonic() > deadline:
             raise AssertionError("free memory was %d KiB and is %d KiB" % (before, free_kib()))
@@ -64,10 +65,10 @@ def million():
         before, start = free_kib(), time.monotonic()
         stop = watch(guest)
         wire.ours.setblocking(True)
-        wire.ours.settimeout(20)
+        wire.ours.settimeout(90)
         for number, frame in enumerate(garbage.frames(tap.seed, RAW_MAC, MILLION)):
             wire.ours.send(frame or b"\0")
-            if number % 250000 == 249999:
+            if number % 100000 == 99999:
                 still_serves(guest)
         stop.set()
         tap.note("%.0f frames a second" % (MILLION / (time.monotonic() - start)))
