@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A host made by hand on nic0's wire. Read netpeer.h first.
+ * A host made by hand on a NIC's wire. Read netpeer.h first.
  */
 #include "test/fake/netpeer.h"
 
@@ -13,7 +13,7 @@
 static const uint8_t mac[6] = { 2, 0, 0, 0, 0, 9 };
 static uint8_t our_mac[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff }; /* of the stack under test: from its last frame */
 
-unsigned netpeer_frames, netpeer_cut, netpeer_wrong;
+unsigned netpeer_nic, netpeer_frames, netpeer_cut, netpeer_wrong;
 
 uint16_t netpeer_get16(const uint8_t *p)
 {
@@ -58,7 +58,7 @@ static void send_frame(uint16_t type, const uint8_t *payload, size_t len)
 	memcpy(frame + 6, mac, 6);
 	netpeer_put16(frame + 12, type);
 	memcpy(frame + ETHER, payload, len);
-	fake_nic_deliver(0, frame, ETHER + len, NULL);
+	fake_nic_deliver(netpeer_nic, frame, ETHER + len, NULL);
 }
 
 void netpeer_send_ip(uint32_t from, uint32_t to, uint8_t proto, const void *payload, size_t len)
@@ -172,7 +172,7 @@ static void piece(void *ctx, const uint8_t *frame, size_t len)
 
 void fake_peer_input(unsigned n, const uint8_t *frame, size_t len, const struct nic_offload *off)
 {
-	if (n != 0)
+	if (n != netpeer_nic)
 		return;
 	netpeer_frames++;
 	netpeer_cut += (off->flags & (NIC_GSO_TCP4 | NIC_GSO_TCP6)) != 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The far end of nic0's wire, made by hand: a host 10.0.0.9 that answers ARP and hands every IPv4 packet to the test,
+ * The far end of a NIC's wire, made by hand: a host 10.0.0.9 that answers ARP and hands every IPv4 packet to the test,
  * as it would be on a real wire: cut to pieces, with its checksums looked at. What the test sends back can be anything.
  *
  * Defines fake_peer_input(): instead of peer_bridge.c.
@@ -36,6 +36,9 @@ struct netpeer_seg {
 /* What the test does with a packet of ours. Defined by the test. ip: the whole packet, of proto. */
 void netpeer_tcp(const struct netpeer_seg *seg);
 void netpeer_other(uint8_t proto, const uint8_t *ip, size_t len);
+
+/* On which NIC's wire the host is; 0. */
+extern unsigned netpeer_nic;
 
 /* Frames that our side gave to the device, of which some are cut, and pieces that had a wrong checksum or were above the MTU. */
 extern unsigned netpeer_frames, netpeer_cut, netpeer_wrong;
