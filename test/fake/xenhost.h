@@ -62,6 +62,10 @@ struct xenhost {
 	const char *exit_status; /* what must stand in data/exit-status at the end; NULL: anything */
 	bool quiet;              /* console output is kept, not shown */
 	bool store_dead, console_dead; /* takes nothing any more */
+	bool cancel;             /* the next suspend is cancelled */
+	void (*arrive)(void);    /* after a restore, before there are backends: they may be others */
+	unsigned suspends;       /* how many there were, cancelled ones too */
+	uint64_t away;           /* ns that passed elsewhere, in all */
 	enum xenhost_lie lie;    /* back to LIE_NONE when it was told */
 	size_t ballooned;        /* pages that Xen has back */
 	uint64_t polls, sends;   /* hypercalls of that kind */
@@ -96,6 +100,9 @@ unsigned xenhost_seeds(void (*fn)(void), unsigned n);
 #define must(x) xenhost_must((x), #x, __FILE__, __LINE__)
 void xenhost_must(bool good, const char *what, const char *file, int line);
 
+extern unsigned xenhost_store_port;
+void xenhost_move(uint64_t system_time, uint64_t wall, unsigned store_port, unsigned console_port); /* for xenhost_life.c */
+
 /* ---- xenhost_grant.c ---- */
 
 struct grant_entry_v1 *xenhost_grant_table(void);
@@ -104,7 +111,7 @@ void xenhost_unmap(unsigned ref, bool write);
 bool xenhost_copy(unsigned domid, unsigned ref, unsigned offset, void *buf, unsigned len, bool to_guest);
 unsigned xenhost_mapped(void); /* mappings that somebody holds */
 void xenhost_grant_seal(void); /* from now on only what is granted may be granted again */
-void xenhost_grant_reset(void); /* a new table, as after a restore */
+void xenhost_grant_life(void); /* the table is empty and nobody maps anything, as after a restore */
 
 /* ---- xenhost_store.c ---- */
 
@@ -114,6 +121,7 @@ const char *xenhost_get(const char *path); /* NULL: not there */
 uint64_t xenhost_get_number(const char *path, const char *key, uint64_t missing);
 void xenhost_set(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* "path=value" */
 void xenhost_remove(const char *path); /* with all below it */
+void xenhost_store_life(void); /* another daemon, another tree; the page is as it was, or empty */
 unsigned xenhost_watches(void);
 unsigned xenhost_open_transactions(void);
 
@@ -140,10 +148,13 @@ struct xenhost_nic {
 extern struct xenhost_nic xenhost_nic[XENHOST_NICS];
 
 bool xenhost_net_run(void);
+void xenhost_net_life(void); /* the backends are gone, and others begin */
 /* A frame for the guest, of whatever parts the ring gives; kept until there is room. */
 void xenhost_net_send(unsigned n, const void *frame, unsigned len, const struct nic_offload *off, unsigned part);
 void xenhost_net_stop(unsigned n);   /* the backend goes: Closing, Closed */
 void xenhost_net_start(unsigned n);  /* and is there again: InitWait */
+void xenhost_net_leave(unsigned n);  /* as xenhost_blk_leave() and _unplug() */
+void xenhost_net_unplug(unsigned n);
 /* What the guest sent. Defined by the test. */
 void xenhost_net_input(unsigned n, const uint8_t *frame, unsigned len, const struct nic_offload *off);
 
@@ -168,8 +179,11 @@ struct xenhost_disk {
 extern struct xenhost_disk xenhost_disk[XENHOST_DISKS];
 
 bool xenhost_blk_run(void);
+void xenhost_blk_life(void);
 void xenhost_blk_stop(unsigned n);
 void xenhost_blk_start(unsigned n);
+void xenhost_blk_leave(unsigned n);  /* the toolstack asks for it back in order */
+void xenhost_blk_unplug(unsigned n); /* and takes it away; it comes again when it is present */
 void xenhost_blk_resize(unsigned n, uint64_t sectors);
 
 #endif

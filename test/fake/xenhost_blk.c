@@ -143,6 +143,17 @@ static bool handshake(struct disk *b, struct xenhost_disk *c)
 	return c->state != was;
 }
 
+void xenhost_blk_life(void)
+{
+	for (struct disk *b = disks; b < disks + XENHOST_DISKS; b++) {
+		memset(b->ring, 0, sizeof(b->ring));
+		memset(b->persistent, 0, sizeof(b->persistent));
+		b->n_queues = b->n_held = b->n_persistent = 0;
+		b->begun = false;
+		xenhost_disk[b - disks].state = 0;
+	}
+}
+
 void xenhost_blk_stop(unsigned n)
 {
 	detach(&disks[n]);
@@ -154,6 +165,22 @@ void xenhost_blk_start(unsigned n)
 {
 	disks[n].turns = 1;
 	back_say(disks[n].back, &xenhost_disk[n].state, XenbusStateInitWait);
+}
+
+/* What the toolstack writes for `xl block-detach`; the backend serves on until the guest lets it go. */
+void xenhost_blk_leave(unsigned n)
+{
+	xenhost_set("%s/online=0", disks[n].back);
+	xenhost_set("%s/state=%u", disks[n].back, XenbusStateClosing);
+}
+
+void xenhost_blk_unplug(unsigned n)
+{
+	detach(&disks[n]);
+	disks[n].begun = xenhost_disk[n].present = false;
+	xenhost_disk[n].state = 0;
+	xenhost_remove(disks[n].front);
+	xenhost_remove(disks[n].back);
 }
 
 /* As blkback does it: the size, then the state once more so that the watch fires. */

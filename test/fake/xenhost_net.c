@@ -159,11 +159,39 @@ static bool handshake(struct nic *b, struct xenhost_nic *c)
 	return c->state != was;
 }
 
+/* Frames on their way to the guest find it there. */
+void xenhost_net_life(void)
+{
+	for (struct nic *b = nics; b < nics + XENHOST_NICS; b++) {
+		memset(b->tx, 0, sizeof(b->tx));
+		memset(b->rx, 0, sizeof(b->rx));
+		b->n_queues = b->n_held = b->groups.n = 0;
+		b->begun = false;
+		xenhost_nic[b - nics].state = 0;
+	}
+}
+
 void xenhost_net_stop(unsigned n)
 {
 	detach(&nics[n]);
 	back_say(nics[n].back, &xenhost_nic[n].state, XenbusStateClosed);
 	nics[n].turns = 0;
+}
+
+/* What the toolstack writes for `xl network-detach`; the backend serves on until the guest lets it go. */
+void xenhost_net_leave(unsigned n)
+{
+	xenhost_set("%s/online=0", nics[n].back);
+	xenhost_set("%s/state=%u", nics[n].back, XenbusStateClosing);
+}
+
+void xenhost_net_unplug(unsigned n)
+{
+	detach(&nics[n]);
+	nics[n].begun = xenhost_nic[n].present = false;
+	xenhost_nic[n].state = 0;
+	xenhost_remove(nics[n].front);
+	xenhost_remove(nics[n].back);
 }
 
 void xenhost_net_start(unsigned n)

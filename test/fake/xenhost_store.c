@@ -191,6 +191,18 @@ void xenhost_remove(const char *path)
 		fire(path);
 }
 
+/* PV guests keep their page, with what the old daemon was about to say; PVH guests get an empty one. */
+void xenhost_store_life(void)
+{
+	if (transaction || in_len || page.req_prod != page.req_cons)
+		xenhost_wrong("xenstore: suspended in the middle of a conversation");
+	memset(watch, 0, sizeof(watch));
+	out_len = 0;
+	if (xenhost_below(2))
+		memset(&page, 0, sizeof(page));
+	erase(&tree, "/local");
+}
+
 unsigned xenhost_watches(void)
 {
 	unsigned n = 0;
@@ -462,7 +474,6 @@ static bool give_bytes(void)
 
 bool xenhost_store_run(void)
 {
-	unsigned port = 1;
 	bool did = false;
 
 	if (xenhost.no_store || xenhost.store_dead)
@@ -477,6 +488,6 @@ bool xenhost_store_run(void)
 		did |= give_bytes();
 	} /* else such a lie was told: nothing else is said */
 	if (did)
-		xenhost_raise(port);
+		xenhost_raise(xenhost_store_port);
 	return did;
 }
