@@ -1,6 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: MIT
-# test/run: timeout=120
+# test/run: timeout=360
 """test/demos/blkcopy.py -- blkcopy on files: what it writes, that it finds every damage, and what it says."""
 import os
 import re
@@ -21,7 +21,7 @@ def disk(name, size=1 << 20):
 
 def run(*arguments, code=0):
     """What it prints, without the lines that differ from run to run."""
-    r = subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, timeout=60)
+    r = subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, timeout=180)
     assert r.returncode == code, "%s: status %d\n%s%s" % (arguments, r.returncode, r.stdout, r.stderr)
     return "".join(line for line in (r.stdout + r.stderr).splitlines(True) if not line.startswith("speed "))
 
@@ -107,7 +107,7 @@ def test_messages():
     os.chmod(a, 0o444)
     drop = ["setpriv", "--reuid", "65534", "--clear-groups"] if not os.geteuid() else []
     os.chmod(demo.folder, 0o755)
-    r = subprocess.run([*drop, program, a], capture_output=True, text=True, timeout=20)
+    r = subprocess.run([*drop, program, a], capture_output=True, text=True, timeout=60)
     assert r.returncode == 1 and "the disk is read-only" in r.stderr, r
     for arguments, word in (((), "which disk"), ((a, a, a), "too many"), (("-b", "100", a), "-b takes"), (("-b", "32M", a), "-b takes"),
                             (("-q", "0", a), "-q takes"), (("-q", "257", a), "-q takes"), (("-s", "0", a), "-s takes"), (("-s", "1x", a), "-s takes"),

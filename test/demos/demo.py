@@ -68,7 +68,7 @@ class Server:
         self.host, self.port, self.log = "127.0.0.1", free_port(), tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen([name, "-p", str(self.port), *arguments], stdout=self.log, stderr=subprocess.STDOUT, cwd=cwd)
         atexit.register(self.kill)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while "port" not in self.output():
             assert self.process.poll() is None and time.monotonic() < deadline, self.output()
             time.sleep(0.01)
@@ -85,9 +85,9 @@ class Server:
     def stop(self, number=signal.SIGTERM):
         """Asks for an end. Returns (exit status, output)."""
         self.process.send_signal(number)
-        return self.process.wait(20), self.output()
+        return self.process.wait(60), self.output()
 
-    def socket(self, timeout=10):
+    def socket(self, timeout=30):
         s = socket.create_connection((self.host, self.port), timeout)
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return s
@@ -104,7 +104,7 @@ class Response:
 class Client:
     """One connection. What is read goes no further than the response that is asked for."""
 
-    def __init__(self, server, timeout=10):
+    def __init__(self, server, timeout=30):
         self.socket, self.data = server.socket(timeout), b""
 
     def __enter__(self):

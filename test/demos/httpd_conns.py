@@ -1,6 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: MIT
-# test/run: timeout=300
+# test/run: timeout=600
 """test/demos/httpd_conns.py -- whom httpd serves, and for how long.
 
 Many connections, slow and half-closed ones; timeouts, the connection limit, no descriptors, an end in good order.

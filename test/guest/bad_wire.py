@@ -1,6 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: MIT
-# test/run: timeout=240 machines=q35,microvm
+# test/run: timeout=600 machines=q35,microvm share=0.6
 """test/guest/bad_wire.py -- TCP over a cable that loses, doubles, delays, reorders and corrupts frames.
 
 Without offloads: the guest computes and checks every checksum itself. What arrives must be what was sent,

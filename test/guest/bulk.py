@@ -1,6 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: MIT
-# test/run: timeout=300 machines=all
+# test/run: timeout=600 machines=all
 """test/guest/bulk.py -- bytes through TCP, both ways, checked: what arrives is what was sent.
 
 bulk.kvm behind a tap, where the host offers checksums and segmentation; sizes around segments and windows, several

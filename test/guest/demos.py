@@ -1,6 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: MIT
-# test/run: timeout=300 machines=q35,microvm-modern
+# test/run: timeout=600 machines=q35,microvm-modern share=0.6
 """test/guest/demos.py -- the demos' own tests, which pass on the host, against the same demos in a guest.
 
 Each test of test/demos that takes --server runs here once more, with the guest behind a tap.
@@ -27,7 +27,7 @@ def check(test, demo, port, words):
     with machine.Guest(tap.demo(demo), "ip=%s/%d gw=%s ip6=%s/64 -- %s" % (net.GUEST, net.BITS, net.HOST, net.GUEST6, words), tap.machine, tap.accel,
                        devices=machine.nic(tap.machine, NETDEV) + machine.rng(tap.machine)) as guest:
         net.wait_for_port(net.GUEST, port, guest)
-        done = subprocess.run([path, "--server", "%s:%d" % (net.GUEST, port)], capture_output=True, text=True, timeout=200)
+        done = subprocess.run([path, "--server", "%s:%d" % (net.GUEST, port)], capture_output=True, text=True, timeout=550)
         guest.read(0.0)
         wrong = re.findall(r"^not ok.*(?:\n#.*)*", done.stdout, re.M)
         plan = re.search(r"^1\.\.(\d+)$", done.stdout, re.M)

@@ -1,6 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: MIT
-# test/run: timeout=240 machines=q35,pc
+# test/run: timeout=600 machines=q35,pc
 """test/guest/forms.py -- machines in forms that the other tests do not use: other firmware, other buses, no ACPI, strangers.
 """
 import os

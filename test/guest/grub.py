@@ -1,6 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: MIT
-# test/run: timeout=180 machines=q35,pc accel=tcg
+# test/run: timeout=480 machines=q35,pc accel=tcg
 """test/guest/grub.py -- the same image started by GRUB (multiboot 1) from a CD that the test makes: arguments and a module too.
 
 Under TCG only: a firmware and a GRUB in ring 0 take minutes where KVM emulates it, and are not what is tested.

@@ -106,7 +106,7 @@ class Guest:
         self.console += data.decode("utf-8", "replace").replace("\r", "")
         return bool(data)
 
-    def expect(self, pattern, timeout=20.0, start=0):
+    def expect(self, pattern, timeout=90.0, start=0):
         """Waits for a match of pattern on the console behind character start; raises Ended without one."""
         deadline, open_ = time.monotonic() + timeout, True
         while True:
@@ -124,7 +124,7 @@ class Guest:
         self.process.stdin.write(text.encode())
         self.process.stdin.flush()
 
-    def wait(self, timeout=20.0):
+    def wait(self, timeout=90.0):
         """
         Waits for the machine's end. Returns the guest's status as the exit device told it, or "off" for a power-off or
         reset without one. Raises Ended when it still runs, or when QEMU itself failed.
@@ -133,7 +133,7 @@ class Guest:
         while self.read(min(0.5, deadline - time.monotonic())):
             if time.monotonic() > deadline:
                 raise Ended("still running after %g s:\n%s" % (timeout, self.console[-3000:]))
-        code = self.process.wait(10)
+        code = self.process.wait(60)
         if code == 0:
             return "off"
         if code & 1 and code > 0 and not (code == 1 and self.qemu_failed()):
@@ -149,7 +149,7 @@ class Guest:
         """QEMU exits with 1 when it cannot start, as it does when a guest tells it 0."""
         return not self.console and any(line and "warning:" not in line for line in self.said().splitlines())
 
-    def ask(self, command, timeout=10.0, **arguments):
+    def ask(self, command, timeout=60.0, **arguments):
         """A QMP command and its answer."""
         if not self.monitor_ready:
             self.monitor_ready = True
@@ -209,7 +209,7 @@ def fds_in(arguments):
     return [int(n) for a in arguments for n in re.findall(r"local\.type=fd,local\.str=(\d+)", a)]
 
 
-def run(image, timeout=20.0, **options):
+def run(image, timeout=90.0, **options):
     """Boots an image and waits for its end. Returns (status, console)."""
     with Guest(image, **options) as guest:
         status = guest.wait(timeout)
@@ -217,7 +217,7 @@ def run(image, timeout=20.0, **options):
 
 
 def kvm_trial(image):
-    """Why guests cannot run under KVM here, or None: a small guest has two seconds to print something and end well."""
+    """Why guests cannot run under KVM here, or None: a small guest has five seconds to print something and end well."""
     if not os.path.exists("/dev/kvm"):
         return "no /dev/kvm"
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
@@ -225,7 +225,7 @@ def kvm_trial(image):
     if not os.path.exists(image):
         return "KVM was not tried, %s is not built" % image
     try:
-        status, console = run(image, 2.0, machine="microvm", accel="kvm")
+        status, console = run(image, 5.0, machine="microvm", accel="kvm")
     except Ended as why:
         return "the trial under KVM failed: %s" % str(why).splitlines()[0]
     return None if status == 0 and console.strip() else "the trial under KVM ended with %s" % status

@@ -97,7 +97,7 @@ def counter(name, direction, which):
     return json.loads(text)[0]["stats64"][direction][which]
 
 
-def curl(url, *words, timeout=10):
+def curl(url, *words, timeout=45):
     """curl's output; raises when it fails."""
     command = ["curl", "-sS", "--noproxy", "*", "-m", str(timeout), *words, url]
     done = subprocess.run(command, capture_output=True, timeout=timeout + 5)
@@ -126,14 +126,14 @@ def metrics(address=GUEST):
     return values
 
 
-def wait_for_port(address, port, guest=None, timeout=20.0):
+def wait_for_port(address, port, guest=None, timeout=90.0):
     """Waits until a TCP connection is accepted; meanwhile reads the guest's console, so that it cannot fill up."""
     deadline = time.monotonic() + timeout
     while True:
         if guest:
             guest.read(0.0)
         try:
-            socket.create_connection((address, port), 1.0).close()
+            socket.create_connection((address, port), 3.0).close()
             return
         except OSError as why:
             if time.monotonic() > deadline or (guest and guest.process.poll() is not None):
