@@ -1,11 +1,12 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: MIT
-# test/run: timeout=300
+# test/run: timeout=600
 """test/demos/httpd_parser.py -- requests as they must not be, and what httpd must say to each.
 
 A table of raw requests with the statuses that come back and whether the connection then stays. Each is sent
 whole, cut at every byte, and byte by byte; all that leave the connection open are sent in a row at once; and
-then thousands of damaged ones (PITH_SEED), after which the server must be as before.
+then thousands of damaged ones (PITH_SEED), after which the server must be as before. A server that was not started here
+runs the same code as one that was: it gets some of the cuts and of the damaged ones, drawn anew each time.
 """
 import random
 import time
@@ -16,6 +17,7 @@ from demo import Client, get, tap
 H = "Host: test\r\n"
 OPEN, CLOSED = True, False
 LONG = "x" * 8100
+rng = random.Random(tap.seed)
 TABLE = [
     # name, request, statuses, what becomes of the connection
     ("a plain request", get("/bench.html"), [200], OPEN),
@@ -176,7 +178,7 @@ def expect(client, statuses, stays, what):
 def cuts(request):
     """Where to cut a request: everywhere, if it is short."""
     n = len(request)
-    return range(1, n) if n < 400 else sorted(random.Random(n).sample(range(1, n), 40))
+    return range(1, n) if n < 400 and server.local else sorted(rng.sample(range(1, n), min(n - 1, 40 if server.local else 8)))
 
 
 def whole(name, request, statuses, stays):
@@ -201,7 +203,7 @@ for row in TABLE:
     tap.point("%s: %s" % (row[0], " ".join(map(str, row[2]))))(whole(*row))
 
 
-@tap.point("cut at every byte, every request comes to the same")
+@tap.point("cut anywhere, every request comes to the same")
 def test_cuts():
     for name, request, statuses, stays in TABLE:
         clients = []
@@ -217,7 +219,7 @@ def test_cuts():
 
 @tap.point("byte by byte, every request comes to the same")
 def test_bytes():
-    for name, request, statuses, stays in TABLE:
+    for name, request, statuses, stays in TABLE if server.local else rng.sample(TABLE, 40):
         if len(request) < 1000:
             with Client(server) as c:
                 send_pieces(c, request, range(1, len(request)))
@@ -236,7 +238,7 @@ def test_pipeline():
         expect(c, [], OPEN, "afterwards")
 
 
-def damage(rng, request):
+def damage(request):
     """A request with something wrong in it."""
     data = bytearray(request.encode("latin-1"))
     for _ in range(rng.randint(1, 4)):
@@ -257,15 +259,13 @@ def damage(rng, request):
     return bytes(data)
 
 
-@tap.point("3000 damaged requests do no harm")
+@tap.point("damaged requests do no harm")
 def test_garbage():
-    rng = random.Random(tap.seed)
-    tap.note("seed %d" % tap.seed)
     requests = [r[1] for r in TABLE if len(r[1]) < 2000]
-    for _ in range(300):
+    for _ in range(300 if server.local else 60):
         clients = [Client(server) for _ in range(10)]
         for c in clients:
-            send_pieces(c, damage(rng, rng.choice(requests)), [])
+            send_pieces(c, damage(rng.choice(requests)), [])
             c.socket.shutdown(1)
         for c in clients:
             try:
@@ -279,6 +279,7 @@ def test_garbage():
         expect(c, [], OPEN, "afterwards")
 
 
+tap.note("seed %d" % tap.seed)
 if demo.options.server:
     server = demo.Server()
 else:
