@@ -1,10 +1,13 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: MIT
-# test/run: timeout=800 flavours=pv,pvh
-"""test/xen/network.py -- netfront against Linux' netback: bytes both ways and checked, many connections, two interfaces."""
+# test/run: timeout=1200 flavours=pv,pvh share=0.4
+"""test/xen/network.py -- netfront against Linux' netback: bytes both ways and checked, many connections, two interfaces.
+
+The server that gets the many has an address of its own and stays: while its TIME-WAITs run out, other guests are looked at.
+"""
+import contextlib
 import os
-import re
-import subprocess
+import statistics
 import sys
 import time
 
@@ -12,13 +15,13 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lab
 import xl  # noqa: E402
 from xl import net, tap  # noqa: E402
 from bulk_client import Client, draw  # noqa: E402
+import many  # noqa: E402
 
-MEGABYTES, CONNECTIONS, WARM_UP, AT_ONCE = 16, 10000, 1000, 64
-SETTLE = 150.0  # longer than TIME_WAIT
+MEGABYTES, CONNECTIONS, WARM_UP = 16, 10000, 1000
 
-LOAD = tap.host_program("lib/load")
 HOST = xl.host(["demos/httpd", "test/guest/bulk"])
-readings = {}
+LOADED = HOST.address.rpartition(".")[0] + ".52"
+stack = contextlib.ExitStack()
 
 
 def bulk():
@@ -27,6 +30,15 @@ def bulk():
 
 def rate(what, bytes_, start):
     tap.note("%s: %.0f MB/s" % (what, bytes_ / 1e6 / (time.monotonic() - start)))
+
+
+@tap.point("a first %d connections, ended in every way there is" % WARM_UP)
+def warm_up():
+    line = "ip=%s/%d gw=%s --" % (LOADED, HOST.bits, HOST.gateway)
+    guest = stack.enter_context(xl.Guest(HOST, "demos/httpd", line, [xl.vif(HOST, 2)], memory=64, name="pith-loaded"))
+    guest.serves(80, LOADED)
+    warm_up.server = many.Server(LOADED, lambda: guest.read()[-2000:])
+    warm_up.server.load(WARM_UP)
 
 
 @tap.point("%d MiB each way, and sizes around segments: what arrives is what was sent" % MEGABYTES)
@@ -51,54 +63,21 @@ def both_ways():
 def latency():
     with bulk() as guest:
         guest.serves(9)
-        client, start = Client(HOST.address), time.monotonic()
+        client, times = Client(HOST.address), []
         for _ in range(200):
+            start = time.monotonic()
             client.get(1)
+            times.append(time.monotonic() - start)
         client.close()
-        each = (time.monotonic() - start) / 200
-        tap.note("%.1f ms each" % (each * 1e3))
-        assert each < 0.05, "%.0f ms each" % (each * 1e3)
+        quick, median, slow = statistics.quantiles(times)
+        tap.note("%.1f ms each, a quarter of them quicker than %.1f, a quarter slower than %.1f" % (median * 1e3, quick * 1e3, slow * 1e3))
+        assert quick < 0.05, "%.0f ms each" % (median * 1e3)  # an answer that waits for a timer always does; a busy host is late now and then
 
 
-def load(guest, count):
-    """Runs the load. Returns its counts."""
-    done = subprocess.run([LOAD, HOST.address, "80", str(count), str(AT_ONCE)], capture_output=True, text=True, timeout=300)
-    tap.note(done.stdout + done.stderr)
-    counts = re.match(r"answered (\d+) reset (\d+) failed (\d+)", done.stdout)
-    assert counts, "the load ended with %d: %s" % (done.returncode, guest.read()[-2000:])
-    return [int(n) for n in counts.groups()]
-
-
-def counters():
-    """Every number that must come back: what is in use of lwIP's pools, its connections, lent frames, free memory."""
-    metrics = net.metrics(HOST.address)
-    found = {name: value for name, value in metrics.items() if re.match(r"pith_lwip_(\w+_(used|lent|waiting)|tcp_connections|tcp_time_wait)$", name)}
-    assert len(found) > 5, "no counters of the stack in /metrics: %s" % sorted(metrics)
-    return dict(found, free=metrics["pith_memory_free_bytes"])
-
-
-def settled(before=None):
-    """The counters once no connection but the one that asks is left and, the second time, once they are what they were."""
-    deadline = time.monotonic() + SETTLE
-    while True:
-        now = counters()
-        if (now["pith_lwip_tcp_pcb_used"] <= 1 and now == (before or now)) or time.monotonic() > deadline:
-            return now
-        time.sleep(2.0)
-
-
-@tap.point("%d connections, ended in every way there is: each answered or reset, and nothing is left of them" % CONNECTIONS)
-def many():
-    with xl.Guest(HOST, "demos/httpd", xl.network_words(HOST) + "--", [xl.vif(HOST)], memory=64) as guest:
-        guest.serves(80)
-        assert load(guest, WARM_UP)[2] == 0
-        before = settled()
-        answered, reset, failed = load(guest, CONNECTIONS)
-        assert failed == 0 and answered + reset == CONNECTIONS, "%d failed" % failed
-        after = settled(before)
-        moved = {k: (v, after.get(k)) for k, v in before.items() if after.get(k) != v}
-        assert not moved, "before and after: %s" % moved
-        assert len(net.curl("http://%s/bench.html" % HOST.address)) == 612
+@tap.point("%d connections: each answered or reset" % CONNECTIONS)
+def connections():
+    warm_up.server.take_first()
+    warm_up.server.load(CONNECTIONS)
 
 
 @tap.point("two interfaces: each has its address, pages come by both")
@@ -115,5 +94,10 @@ def two():
             net.ip("addr", "del", "10.1.0.3/24", "dev", xl.outside_device(HOST))
 
 
-with HOST:
+@tap.point("nothing is left of the connections, and the server serves")
+def back():
+    warm_up.server.check_back()
+
+
+with HOST, stack:
     tap.run()

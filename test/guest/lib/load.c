@@ -2,7 +2,7 @@
 /*
  * Opens and ends many TCP connections to a web server, each in one of the ways in which they end:
  * the client closes after the response, the server closes, the client resets before asking, after half a
- * request, or with the response unread. Counts what was answered and what was not. load.py reads the line it prints.
+ * request, or with the response unread. Counts what was answered and what was not. many.py reads the line it prints.
  *
  * usage: load ADDRESS PORT CONNECTIONS AT-ONCE
  */
@@ -133,7 +133,7 @@ static void turn(struct conn *c, unsigned events)
 static void give_up_old(int at_once)
 {
 	for (int i = 0; i < at_once; i++)
-		if (conns[i].fd >= 0 && time(NULL) - conns[i].started > 10)
+		if (conns[i].fd >= 0 && time(NULL) - conns[i].started > 60)
 			end(&conns[i], &failed);
 }
 
