@@ -157,7 +157,7 @@ static bool is_long_enough(u16_t type, const struct pbuf *p)
 	case PP_HTONS(ETHTYPE_IP):
 		return p->len >= IP_HLEN;
 	case PP_HTONS(ETHTYPE_IPV6):
-		return p->len >= IP6_HLEN;
+		return p->len >= IP6_HLEN && netdev_ip6_sound(p);
 	case PP_HTONS(ETHTYPE_ARP):
 		return p->len >= SIZEOF_ETHARP_HDR;
 	default:

@@ -44,6 +44,9 @@ void stack_tick(void);
 /* Interface n, NULL past the last. */
 struct netdev *netdev_get(unsigned n);
 
+/* netdev_ip6.c: whether the extension headers of an IPv6 packet, of which 40 bytes are there, lie in its first buffer. */
+bool netdev_ip6_sound(const struct pbuf *p);
+
 /* The poller's halves: takes what has come and gone; asks for an interrupt. */
 bool netdev_poll(void);
 bool netdev_arm(void);

@@ -3,7 +3,7 @@
 # Fuzzing: part of Makefile.in. test/fuzz/fuzz_NAME.c with the real sources and fakes of FUZZ_NAME_ALL; always by clang, whatever
 # builds the rest (configure's FUZZ_CLANG). B/test/fuzz/NAME are the programs, test/fuzz/run runs them.
 
-FUZZ_TARGETS ?= archive blkfront cmdline netfront virtio_mmio virtio_pci virtq xenbus xenstore
+FUZZ_TARGETS ?= archive blkfront cmdline frame netfront virtio_mmio virtio_pci virtq xenbus xenstore
 FUZZ_SECONDS = 300
 
 comma = ,

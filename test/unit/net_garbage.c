@@ -330,6 +330,28 @@ static void throw_one(void)
 	fake_nic_deliver(0, f.bytes, f.len, f.verified ? &off : NULL);
 }
 
+/* Extension headers that end anywhere, in a buffer of exactly their length; the last option may begin in the last byte. */
+static void cut_extensions(void)
+{
+	static const uint8_t kinds[] = { 0, 43, 44, 60 }, fills[] = { 0, 1, 4, 5, 0x3e, 0xc2 };
+	static const struct nic_offload off = { .flags = NIC_CSUM_VALID };
+
+	for (unsigned i = 0; i < sizeof kinds * sizeof fills * 20; i++) {
+		size_t len = i / (sizeof kinds * sizeof fills);
+		uint8_t *p = ip6(kinds[i % sizeof kinds], len);
+
+		f.bytes[20] = kinds[i % sizeof kinds]; /* and not one before it */
+		p = f.bytes + 54;
+		memset(p, fills[i / sizeof kinds % sizeof fills], 20);
+		p[0] = 59;
+		p[1] = 0;
+		netpeer_put16(f.bytes + 18, (unsigned)len);
+		f.len = 54 + len;
+		fake_nic_deliver(0, f.bytes, f.len, &off);
+		thread_sleep(plat_now() + MS / 20);
+	}
+}
+
 /* ---- Our side ---- */
 
 static int conn = -1;
@@ -421,6 +443,8 @@ int main(int argc, char **argv)
 	memcpy(our_ip6, "\xfe\x80\0\0\0\0\0\0\0\0\x5e\xff\xfe\x10\0\1", 16);
 	thread_sleep(plat_now() + 5000 * MS);
 	ok(answers(), "answers before");
+	cut_extensions();
+	ok(answers(), "answers after extension headers of IPv6 that end anywhere");
 	held = netglue_held();
 	l = sock_socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	sock_bind(l, (struct sockaddr *)&(struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = htons(80) }, sizeof(struct sockaddr_in6));
