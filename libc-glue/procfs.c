@@ -95,10 +95,10 @@ static size_t print_uptime(char *buf, size_t size)
 		(unsigned long long)cs % 100);
 }
 
-/* What malloc() holds and could hand out again counts as used. */
+/* What malloc() holds and could hand out again counts as used. What the host has back is not the machine's. */
 static size_t print_meminfo(char *buf, size_t size)
 {
-	unsigned long total = page_total() * (PAGE_SIZE / 1024), unused = page_unused() * (PAGE_SIZE / 1024);
+	unsigned long total = (page_total() - balloon_out()) * (PAGE_SIZE / 1024), unused = page_unused() * (PAGE_SIZE / 1024);
 
 	return (size_t)fmt_format(buf, size, "MemTotal:       %8lu kB\nMemFree:        %8lu kB\nMemAvailable:   %8lu kB\n",
 		total, unused, unused);

@@ -9,6 +9,9 @@
  * which is what a guest with a memory map of its own begins with (or has to pretend to have), on PV
  * the pages that start_info names. More than at the start is offered where maxmem is above memory;
  * on PV it is not taken. What is done about it is core/balloon.c's.
+ *
+ * And how many vCPUs there may be (`xl vcpu-set`): the first is the only one that is ever used, and
+ * nobody has to wonder why.
  */
 
 #include "core/err.h"
@@ -18,7 +21,7 @@
 #define KIB_PER_PAGE (PAGE_SIZE / 1024u)
 #define KIB_MAX (UINT64_MAX / 1024u)
 
-static struct xenstore_watch watch;
+static struct xenstore_watch watch, vcpu_watch;
 static uint64_t start_kib; /* what we began with, as the toolstack counts it */
 
 /* A number of memory/, or `missing`. */
@@ -41,6 +44,25 @@ void memory_start(void)
 
 	start_kib = given ? given * KIB_PER_PAGE : number("memory/static-max", 0);
 	xenstore_watch(&watch, "memory/target");
+	xenstore_watch(&vcpu_watch, "cpu");
+}
+
+/* docs/misc/xenstore-paths: cpu/N/availability, "online" or "offline". */
+static void look_at_vcpus(void)
+{
+	static unsigned told = 1;
+	char path[32], text[8];
+	unsigned n = 1;
+
+	vcpu_watch.fired = false;
+	for (;; n++) {
+		fmt_format(path, sizeof(path), "cpu/%u/availability", n);
+		if (xenstore_read(XENSTORE_NO_TX, path, text, sizeof(text)) < 0 || __builtin_strcmp(text, "online"))
+			break;
+	}
+	if (n != told && n > 1)
+		log_line(LOG_INFO, "xen: %u vCPUs are there, one is used", n);
+	told = n;
 }
 
 void memory_poll(void)
@@ -48,6 +70,8 @@ void memory_poll(void)
 	static bool told;
 	uint64_t target;
 
+	if (vcpu_watch.fired)
+		look_at_vcpus();
 	if (!watch.fired)
 		return;
 	watch.fired = false;

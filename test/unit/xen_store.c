@@ -104,7 +104,7 @@ static void store_watches(void)
 	plat_wait(PLAT_FOREVER); /* and is news: no deadlock */
 	must(v.fired);
 	xenstore_unwatch(&v);
-	must(xenhost_watches() == 3); /* suspend's and memory's */
+	must(xenhost_watches() == 4); /* suspend's and memory's */
 }
 
 static int lie_result(enum xenhost_lie lie)

@@ -1,0 +1,150 @@
+#!/usr/bin/env -S python3 -B
+# SPDX-License-Identifier: MIT
+# test/run: timeout=400 flavours=pv,pvh
+"""test/xen/hotplug.py -- devices, memory and vCPUs that change under a running guest, by xl, while it serves and checks itself."""
+import os
+import re
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lab"))
+import xl  # noqa: E402
+from xl import net, tap  # noqa: E402
+
+CYCLES = 25  # of a disk and an interface each: 50 attaches and detaches
+HOST = xl.host(["test/guest/hotplug"])
+OTHER = HOST.address.rpartition(".")[0] + ".53"
+DISK, SECOND = HOST.job + "/hot0.img", HOST.job + "/hot1.img"
+
+
+class Load(threading.Thread):
+    """Asks the guest again and again. `done` counts answers; while `away` a question may fail."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.done, self.failed, self.away, self.over = 0, [], False, False
+
+    def run(self):
+        while not self.over:
+            try:
+                assert net.curl("http://%s/" % HOST.address) == b"ok\n"
+                self.done += 1
+            except Exception as why:  # noqa: BLE001
+                if not self.away:
+                    self.failed.append(repr(why))
+                time.sleep(0.05)
+
+
+def shell(words, seconds=180):
+    status, said = HOST.shell(words, seconds)
+    assert status == 0, said
+    return said
+
+
+def nodes(guest):
+    """What could leak outside: nodes of the guest in xenstore. What could inside, test/unit/xen_hotplug.c counts."""
+    return int(shell("xenstore-ls /local/domain/%s | wc -l" % guest.domid))
+
+
+shell("dd if=/dev/zero of=%s bs=1M count=8 2> /dev/null; dd if=/dev/zero of=%s bs=1M count=4 2> /dev/null" % (DISK, SECOND))
+line = xl.network_words(HOST) + "ip1=%s/%d pith.log=info pith.hotplug=2M -- 12000" % (OTHER, HOST.bits)
+guest = xl.Guest(HOST, "test/guest/hotplug", line, [xl.vif(HOST)], [xl.disk(DISK)], memory=64, extra="vcpus=1\nmaxvcpus=2\nmaxmem=64")
+load = Load()
+
+
+@tap.point("it serves, and uses its disk")
+def begin():
+    guest.expect("blk0: 8388608 bytes")
+    guest.serves(80)
+    load.start()
+
+
+@tap.point("a disk that grows: the program sees it")
+def resize():
+    back = "/local/domain/0/backend/vbd/%s/51712" % guest.domid
+    loop = shell("xenstore-read %s/node" % back).strip()
+    shell("dd if=/dev/zero of=%s bs=1M count=0 seek=16 2> /dev/null; losetup -c %s && xenstore-write %s/state 4 || true" % (DISK, loop, back))
+    guest.expect("blk0: 16777216 bytes")
+
+
+@tap.point("MTU and carrier")
+def link():
+    front = "/local/domain/%s/device/vif/0" % guest.domid
+    shell("xenstore-write %s/mtu 1400" % front)
+    guest.expect("nic0: mtu 1400")
+    shell("xenstore-write %s/mtu 1500" % front)
+    guest.expect("nic0: mtu 1500")
+
+
+@tap.point("xl mem-set down and up while it allocates")
+def memory():
+    shell("xl mem-set %s 48m" % guest.name)
+    guest.expect("balloon: the host has 16384 of")
+    assert int(shell("xl list %s | tail -1" % guest.name).split()[2]) <= 49
+    shell("xl mem-set %s 64m" % guest.name)
+    guest.expect("balloon: the host has 0 of")
+    assert int(shell("xl list %s | tail -1" % guest.name).split()[2]) >= 64
+
+
+@tap.point("xl vcpu-set: one line")
+def vcpus():
+    shell("xl vcpu-set --ignore-host %s 2" % guest.name)
+    guest.expect("xen: 2 vCPUs are there, one is used")
+    shell("xl vcpu-set %s 1" % guest.name)
+
+
+# In dom0's own shell: asked from outside each step would cost a second. A device is there when both sides say 4, Connected.
+CYCLE = """
+f=/local/domain/%(domid)s/device
+state() { xenstore-read $f/$1/state 2> /dev/null || echo 0; }
+until_is() { t=0; while [ "$(state $1)" != $2 ] && [ $t -lt 300 ]; do usleep 20000; t=$((t + 1)); done; [ $t -lt 300 ] || { echo "$1 is not $2"; exit 1; }; }
+n=0
+while [ $n -lt %(cycles)d ]; do
+	xl block-attach %(name)s %(disk)s && xl network-attach %(name)s %(vif)s || exit 1
+	until_is vbd/51728 4; until_is vif/1 4
+	xl block-detach %(name)s xvdb && xl network-detach %(name)s 1 || exit 1
+	until_is vbd/51728 0; until_is vif/1 0
+	n=$((n + 1))
+done
+"""
+
+
+@tap.point("a second disk and a second interface come and go, %d times under load" % CYCLES)
+def cycles():
+    words = {"domid": guest.domid, "name": guest.name, "cycles": CYCLES, "disk": xl.disk(SECOND, 1), "vif": " ".join(xl.vif(HOST, 3).split(","))}
+    before, done = nodes(guest), load.done
+    shell(CYCLE % words, 300)
+    assert nodes(guest) == before and load.done > done + CYCLES, (nodes(guest), before, load.done - done)
+    said = guest.read()
+    for what in ("blk1: 4194304 bytes", "blk1: No such device", "nic1: up,", "nic1: taken away"):
+        assert said.count(what) == CYCLES, (what, said)
+
+
+@tap.point("its only interface and disk go and come back")
+def first():
+    load.away = True
+    shell("xl network-detach %s 0; xl block-detach %s xvda" % (guest.name, guest.name))
+    guest.expect("blk0: No such device")
+    start = len(guest.read())
+    shell("xl network-attach %s %s; xl block-attach %s %s" % (guest.name, " ".join(xl.vif(HOST).split(",")), guest.name, xl.disk(DISK)))
+    guest.expect("blk0: 16777216 bytes", start=start)
+    guest.serves(80)
+    load.away = False
+    done = load.done
+    time.sleep(1)
+    assert load.done > done
+
+
+@tap.point("all of it was in order")
+def end():
+    load.over = True
+    load.join()
+    guest.xl("shutdown")
+    assert guest.end() == "poweroff" and guest.exit_status() == "0", guest.console
+    assert not load.failed and "wrong" not in guest.console and "broken" not in guest.console, (load.failed, guest.console)
+    tap.note("%d answers" % load.done)
+
+
+with HOST, guest:
+    tap.run()
