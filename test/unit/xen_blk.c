@@ -385,6 +385,55 @@ static void bad_size_large(void)
 	must(blk_open(0, &info) == -ERR_PROTO && gnttab_used() == 0);
 }
 
+/* A key with a value that makes no sense. Those of the disk are read when the backend is Connected, the others before. */
+static const char *bad_name, *bad_value;
+
+static void bad_key(void)
+{
+	static const char back[] = "/local/domain/0/backend/vbd/1/51712";
+
+	xenhost_disk[0].indirect = 0; /* then it says nothing of that by itself */
+	xenhost_disk[0].discard = false;
+	boot();
+	xenhost_run(10);
+	xenhost_set("%s/%s=%s", back, bad_name, bad_value);
+	must(blk_open(0, &info) == -ERR_PROTO && gnttab_used() == 0 && xenhost_ports_used() == 2);
+	must(strstr(xenhost_console(), bad_name) && strstr(xenhost_console(), "is no number up to"));
+}
+
+static bool bad_keys(void)
+{
+	static const char *const names[] = { "max-ring-page-order", "multi-queue-max-queues", "feature-discard", "feature-max-indirect-segments" };
+	static const char *const values[] = { "-1", "1K", "", "18446744073709551616", "0x10", "4294967296" };
+	bool good = true;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		for (size_t k = 0; k < sizeof(values) / sizeof(values[0]); k++) {
+			bad_name = names[i];
+			bad_value = values[k];
+			good &= xenhost_child(bad_key, 0);
+		}
+	return good;
+}
+
+/* A size that would wrap sums of ours, and one of nothing. */
+static void large_disk(void)
+{
+	boot();
+	open_disk();
+	xenhost_set("/local/domain/0/backend/vbd/1/51712/sectors=18446744073709551615");
+	xenhost_set("/local/domain/0/backend/vbd/1/51712/state=4");
+	for (int i = 0; i < 20; i++) {
+		reap();
+		plat_wait(plat_now() + 1000000);
+	}
+	blk_info(0, &info);
+	must(info.sectors == 2048 && strstr(xenhost_console(), "sectors is no number up to"));
+	while (submitted < 20 || reaped < submitted)
+		turn(20);
+	compare();
+}
+
 static void lie(enum xenhost_lie what, bool breaks)
 {
 	allow_errors = true;
@@ -438,6 +487,8 @@ int main(void)
 	ok(xenhost_child(stuck_6, 0), "handshake: backend stays Closed");
 	ok(xenhost_child(bad_size, 0), "keys: a sector size that is no power of two");
 	ok(xenhost_child(bad_size_large, 0), "keys: a sector size beyond a page");
+	ok(bad_keys(), "keys: numbers that are none, or too large");
+	ok(xenhost_child(large_disk, 0), "keys: a size that cannot be: named, the old one stays");
 	seeds(lie_BLK_PROD, 5, "lies: producer far ahead");
 	seeds(lie_BLK_BACK, 5, "lies: producer goes back");
 	seeds(lie_BLK_ID, 5, "lies: id out of range (mini-os)");

@@ -188,6 +188,25 @@ static void bad_flag(void) { bad_key("0/backend/vif/1/0/feature-sg", "2"); }
 static void bad_queues(void) { bad_key("0/backend/vif/1/0/multi-queue-max-queues", "-1"); }
 static void bad_number(void) { bad_key("0/backend/vif/1/0/feature-gso-tcpv4", "1K"); }
 
+/* A key that may not be read is the toolstack's mistake: the line says which. */
+static void forbidden(const char *path, const char *named)
+{
+	struct nic_info info;
+	char line[100];
+
+	xenhost.forbidden = path;
+	boot();
+	must(nic_open(0, &info) == -ERR_PROTO && gnttab_used() == 0);
+	snprintf(line, sizeof(line), "xenbus: %s may not be read\n", named);
+	xenhost_run(10); /* the console is read */
+	must(strstr(xenhost_console(), line) != NULL);
+}
+
+static void no_mac(void) { forbidden("/local/domain/1/device/vif/0/mac", "device/vif/0/mac"); }
+static void no_backend(void) { forbidden("/local/domain/1/device/vif/0/backend", "device/vif/0/backend"); }
+static void no_id(void) { forbidden("/local/domain/1/device/vif/0/backend-id", "device/vif/0/backend-id"); }
+static void no_feature(void) { forbidden("/local/domain/0/backend/vif/1/0/feature-gso-tcpv4", "/local/domain/0/backend/vif/1/0/feature-gso-tcpv4"); }
+
 /* The backend lies once, under traffic. The device must be broken if `breaks`, else only a frame lost; every token comes back. */
 static void lie(enum xenhost_lie what, bool breaks)
 {
@@ -237,8 +256,8 @@ static void lie(enum xenhost_lie what, bool breaks)
 #define LIE(name, breaks) static void lie_##name(void) { lie(LIE_##name, breaks); }
 LIE(TX_PROD, true) LIE(TX_BACK, true) LIE(TX_ID, true) LIE(TX_TWICE, true) LIE(TX_STATUS, true) LIE(TX_NULL, true)
 LIE(RX_PROD, true) LIE(RX_ID, true) LIE(RX_OFFSET, true) LIE(RX_LONG, true) LIE(RX_CHAIN, true) LIE(RX_EXTRA_TYPE, true)
-LIE(RX_EXTRA_FLAGS, true) LIE(RX_GSO_SIZE, true) LIE(RX_GSO_TYPE, true) LIE(RX_PREFIX, true)
-LIE(RX_STATUS, false) LIE(RX_GSO_OTHER, false)
+LIE(RX_EXTRA_FLAGS, true) LIE(RX_MORE, true) LIE(RX_GSO_SIZE, true) LIE(RX_GSO_TYPE, true) LIE(RX_PREFIX, true)
+LIE(RX_STATUS, false) LIE(RX_GSO_OTHER, false) LIE(RX_BLANK, false)
 
 static void storm(void)
 {
@@ -291,6 +310,8 @@ int main(void)
 	ok(xenhost_child(bad_id, 0) && xenhost_child(bad_backend, 0), "keys: impossible backend");
 	ok(xenhost_child(bad_flag, 0) && xenhost_child(bad_number, 0), "keys: a flag that is none");
 	ok(xenhost_child(bad_queues, 0), "keys: a negative number of queues");
+	ok(xenhost_child(no_mac, 0) && xenhost_child(no_backend, 0) && xenhost_child(no_id, 0), "keys: one of ours that may not be read is named");
+	ok(xenhost_child(no_feature, 0), "keys: one of the backend's that may not be read is named");
 	seeds(lie_TX_PROD, 5, "lies: transmit producer far ahead");
 	seeds(lie_TX_BACK, 5, "lies: transmit producer goes back");
 	seeds(lie_TX_ID, 5, "lies: transmit id out of range (mini-os)");
@@ -304,11 +325,13 @@ int main(void)
 	seeds(lie_RX_CHAIN, 5, "lies: a chain without end");
 	seeds(lie_RX_EXTRA_TYPE, 5, "lies: extra info of another type");
 	seeds(lie_RX_EXTRA_FLAGS, 5, "lies: extra info flags");
+	seeds(lie_RX_MORE, 5, "lies: extra info without end");
 	seeds(lie_RX_GSO_SIZE, 5, "lies: segment size 0");
 	seeds(lie_RX_GSO_TYPE, 5, "lies: segmentation type");
 	seeds(lie_RX_PREFIX, 5, "lies: GSO prefix");
 	seeds(lie_RX_STATUS, 5, "errors: a frame with an error status is dropped, no more");
 	seeds(lie_RX_GSO_OTHER, 5, "errors: TCPv6 said of TCPv4 is dropped, no more");
+	seeds(lie_RX_BLANK, 5, "errors: a blank checksum where it was not blank is handed on as one, no more");
 	ok(xenhost_child(storm, 0), "event storm (XSA-391)");
 	return tap_done();
 }
