@@ -242,7 +242,7 @@ bool virtq_publish(struct virtq *q)
  * The fence above is all that keeps us from reading the device's wish before it can see our index, and it reading
  * our index before we can see its wish: then it waits for a doorbell that nobody rings. Not every host
  * executes a guest's fences: QEMU's TCG before 8.0 leaves them out when there is one CPU. By now, much later, both
- * stores are where the other side sees them. What lies further back than the ring is long was used.
+ * stores are where the other side sees them. Of what it has not read it has returned nothing: that is the end of what is in flight.
  */
 bool virtq_missed(struct virtq *q)
 {
@@ -251,8 +251,8 @@ bool virtq_missed(struct virtq *q)
 	if (q->broken || since == q->published)
 		return false;
 	q->told = q->published;
-	if ((uint16_t)(q->published - since) > q->size)
-		since = (uint16_t)(q->published - q->size);
+	if ((uint16_t)(q->published - since) > q->inflight)
+		since = (uint16_t)(q->published - q->inflight);
 	return wanted(q, since);
 }
 

@@ -205,7 +205,7 @@ void vmm_ring(struct vmm_dev *d, uint32_t index)
 	if (!vmm_has(d, 29) && *(volatile uint16_t *)(uintptr_t)d->queue[index].used & 1)
 		vmm_wrong("doorbell of queue %u, which asked for none", index);
 	vmm.kicks++;
-	d->queue[index].awake = !vmm_lies(LIE_DEAF);
+	d->queue[index].awake |= !vmm_lies(LIE_DEAF);
 }
 
 static void half(uint64_t *v, unsigned upper, uint32_t to)
