@@ -74,7 +74,7 @@ long flavour_pv_suspend(void)
 	rc = hypercall(__HYPERVISOR_sched_op, SCHEDOP_shutdown, (unsigned long)&shutdown, mmu_frame((uintptr_t)pv_info), 0, 0);
 	if (rc != 0) { /* nobody has turned them into frames for us */
 		pv_info->store_mfn = frame_of(pv_info->store_mfn);
-		pv_info->console.domU.mfn = (uint32_t)frame_of(pv_info->console.domU.mfn);
+		pv_info->console.domU.mfn = frame_of(pv_info->console.domU.mfn);
 	}
 	if (!flavour_pv_show(frames))
 		hypercall_shutdown(SHUTDOWN_crash); /* nothing to say it with */
