@@ -1,6 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: MIT
-# test/run: timeout=800 flavours=pv,pvh
+# test/run: timeout=1200 flavours=pv,pvh share=0.6
 """test/xen/ends.py -- what xl does to a running guest, what a guest's end looks like to xl, and its console from dom0."""
 import os
 import re
@@ -78,12 +78,14 @@ def pause():
 def pause_time():
     with probe("sleep 3 30") as guest:
         guest.expect("sleeping")
+        start = time.monotonic()
         guest.xl("pause")
         time.sleep(1.0)
         guest.xl("unpause")
-        slept = float(guest.expect(r"slept: ([\d.]+)", 30).group(1))
-        assert 2.9 <= slept < 8.0, "%.1f s for 3, of which 1 was a pause" % slept
-        wall = int(guest.expect(r"time: (\d+)", 30).group(1))
+        pause = time.monotonic() - start
+        slept = float(guest.expect(r"slept: ([\d.]+)").group(1))
+        assert 2.9 <= slept < 7.0 + pause, "%.1f s for 3, of which %.1f were a pause" % (slept, pause)
+        wall = int(guest.expect(r"time: (\d+)").group(1))
         assert abs(wall - time.time()) < 15, "the time of day is off by %d s" % (wall - time.time())
 
 
@@ -92,7 +94,7 @@ def reboot():
     with httpd() as guest:
         before = guest.domid
         guest.xl("reboot")
-        net.wait_for(lambda: HOST.shell("xl domid %s 2> /dev/null" % guest.name)[1].strip() not in ("", before), 30, "new domain")
+        net.wait_for(lambda: HOST.shell("xl domid %s 2> /dev/null" % guest.name)[1].strip() not in ("", before), 90, "new domain")
         guest.attach()
         guest.serves(80)
         assert page() and guest.domid != before
@@ -111,7 +113,7 @@ def on_crash():
     with xl.Guest(HOST, "test/guest/attack_crash", "ip=off -- crash_undefined", memory=64, extra="on_crash='destroy'") as guest:
         assert guest.end() == "gone"
     with xl.Guest(HOST, "test/guest/attack_crash", "ip=off -- crash_undefined", memory=64, extra="on_crash='restart'") as guest:
-        net.wait_for(lambda: HOST.shell("xl domid %s 2> /dev/null" % guest.name)[1].strip() not in ("", guest.domid), 30, "new domain")
+        net.wait_for(lambda: HOST.shell("xl domid %s 2> /dev/null" % guest.name)[1].strip() not in ("", guest.domid), 90, "new domain")
 
 
 @tap.point("abort() is a crash to xl")
@@ -142,7 +144,7 @@ def console():
 @tap.point("a console that nobody reads holds nobody up, and one that is read gets it all")
 def much():
     with probe("print 20000") as guest:
-        assert guest.end(60) == "poweroff", guest.console[-500:]
+        assert guest.end(180) == "poweroff", guest.console[-500:]
         tap.note("%d bytes" % len(guest.console))
 
 
@@ -151,16 +153,15 @@ def nothing_left():
     def state():
         return HOST.shell("xl info | grep free_memory; xl list | wc -l; ls /sys/class/net | grep -c vif; losetup -a | wc -l")[1]
 
-    HOST.shell("dd if=/dev/zero of=%s/disk.img bs=1M count=1 2> /dev/null" % HOST.job)
+    disk = HOST.zeros("disk.img", 1 << 20)
     before = None
     for _ in range(4):
-        with httpd(disks=[xl.disk(HOST.job + "/disk.img")]):
+        with httpd(disks=[xl.disk(disk)]):
             assert page()
         if before is None:
-            net.wait_for(lambda: "\n1\n" in state() or True, 1, "")
             time.sleep(1.0)
             before = state()
-    net.wait_for(lambda: state() == before, 20, "return to\n%s, it is\n%s" % (before, state()))
+    net.wait_for(lambda: state() == before, 60, "return to\n%s, it is\n%s" % (before, state()))
 
 
 with HOST:

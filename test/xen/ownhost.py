@@ -1,6 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: MIT
-# test/run: timeout=800 flavours=pv
+# test/run: timeout=1200 flavours=pv share=0.8
 """test/xen/ownhost.py -- make check-xen XEN=local: the same tests on a Xen host as it is, by its own xl.
 
 Where there is no xl it must say so and fail. The lab's dom0 is a Xen host too: with this machine's Python and a few tests beside
