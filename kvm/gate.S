@@ -22,11 +22,13 @@
 	.endr
 	.endm
 
-	/* debug console e9, debug exit f4-f7, serial 2f8 and 3f8, exit 501, ACPI power management 600-60f; the timer chip's second counter 42 */
+	/* debug console e9, debug exit f4-f7, serial 2f8 and 3f8, exit 501, ACPI power management 600-60f; the timer chip's second counter 42, CMOS clock 70 and 71 */
 	.macro platform_ports
 	.fill 8, 1, 0xff
 	.byte 0xfb
-	.fill 0x1c - 8, 1, 0xff
+	.fill 0x0d - 8, 1, 0xff
+	.byte 0xfc
+	.fill 0x1c - 0x0e, 1, 0xff
 	.byte 0xfd, 0x0f
 	.fill 0x5f - 0x1f, 1, 0xff
 	.byte 0

@@ -52,12 +52,12 @@ uint64_t clock_now(void);
 uint64_t clock_wall(void);
 uint64_t clock_nap(void);                /* when the clock must next be looked at to stay precise */
 uint64_t clock_timer(uint64_t deadline); /* what gate_wait() needs to end then */
-void clock_seal(void);
 const char *clock_name(void);
 
 /* ---- rtc.c ---- */
 
-uint64_t rtc_read(void); /* seconds since 1970 UTC by the CMOS clock, 0 for none; needs the seal open */
+uint64_t rtc_read(void); /* seconds since 1970 UTC by the CMOS clock, 0 for none; some twenty exits */
+unsigned rtc_second(void); /* 0 to 59 where there is one, perhaps in the midst of an update; two exits */
 
 /* ---- machine.c ---- */
 

@@ -49,15 +49,14 @@ void plat_start(void)
 }
 
 /*
- * Devices, the keyboard's and the button's interrupt, the calendar: all that needs what is now
- * taken away. MSI-X tables, IOAPICs and PCI configuration are unmapped before the gate closes.
+ * Devices, the keyboard's and the button's interrupt: all that needs what is now taken away. MSI-X
+ * tables, IOAPICs and PCI configuration are unmapped before the gate closes.
  */
 void plat_seal(void)
 {
 	viorng_start(); /* finds every other device too */
 	console_seal();
 	power_seal();
-	clock_seal();
 	(void)machine_name();
 	map_seal();
 	gate_seal();

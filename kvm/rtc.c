@@ -4,8 +4,9 @@
 /*
  * The CMOS clock: calendar time for machines without a paravirtual one, to the second.
  *
- * Read once, before the seal takes its ports away; some twenty exits. It is taken to run in UTC,
- * as QEMU starts it.
+ * Its two ports stay open after the seal, because it is the one clock of such a machine that has gone
+ * on when the machine was saved and restored; who sets it fools nobody but himself. It is taken to run
+ * in UTC, as QEMU starts it.
  */
 
 #include "kvm/kvm.h"
@@ -81,6 +82,15 @@ static uint64_t seconds(const struct date *d)
 	uint64_t days = year * 365ull + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + d->day - 1 - 719468;
 
 	return ((days * 24 + d->hour) * 60 + d->minute) * 60 + d->second;
+}
+
+unsigned rtc_second(void)
+{
+	static uint8_t status;
+
+	if (!status)
+		status = get(STATUS_B);
+	return number(get(SECOND), status);
 }
 
 /* The clock may tick while we read: waits out an update, and reads until two readings agree. */

@@ -328,22 +328,43 @@ _Noreturn void gate_reset(void)
 	_exit(VMM_RESET);
 }
 
-/* kvmclock: the host fills in the page at once, and its time began long before the guest's. */
+/* The host's calendar, less kvmclock's time. */
+static void write_wall(uint32_t *page)
+{
+	uint64_t ns = 1700000000500000000ull + vmm.slept;
+
+	memcpy(page, (uint32_t[]){ 2, (uint32_t)(ns / 1000000000), (uint32_t)(ns % 1000000000) }, 12);
+}
+
+/*
+ * kvmclock: the host fills in the page at once, and its time began long before the guest's. The
+ * page of its time is given away for ever, and before the seal here; its wall clock may be asked for again.
+ */
 int gate_msr(uint32_t msr, uint64_t value)
 {
 	uint32_t *page = (uint32_t *)(uintptr_t)(value & ~1ull);
 	uint64_t mul = (1000000000ull << 31) / vmm.tsc_hz; /* and a shift of 1 */
 
-	if (vmm.sealed || value & 0xffe)
+	if ((vmm.sealed && value & 1) || value & 0xffe || page == vmm.kvmclock_page)
 		return -ERR_PERM;
 	if (!vmm.kvmclock)
 		vmm_wrong("MSR %#x: there is no kvmclock", msr);
+	vmm_advance(vmm.exit_ns);
+	vmm.exits++;
+	if (msr == 0x4b564d00) {
+		write_wall(page);
+		return 0;
+	}
 	vmm.kvmclock_page = page;
-	if (msr == 0x4b564d00)
-		memcpy(page, (uint32_t[]){ 2, 1700000000, 500000000 }, 12);
-	else
-		memcpy(page, (uint32_t[]){ 4, 0, (uint32_t)tsc_at(now_ns), (uint32_t)(tsc_at(now_ns) >> 32), 77, 0, (uint32_t)mul, 1 << 8 | 1 }, 32);
+	memcpy(page, (uint32_t[]){ 4, 0, (uint32_t)tsc_at(now_ns), (uint32_t)(tsc_at(now_ns) >> 32), 77, 0, (uint32_t)mul, 1 << 8 | 1 }, 32);
 	return 0;
+}
+
+void vmm_sleep(uint64_t ns)
+{
+	vmm.slept += ns;
+	if (vmm.kvmclock_page)
+		vmm.kvmclock_page[0] += 2;
 }
 
 void vmm_interrupt(void)

@@ -57,6 +57,7 @@ struct vmm {
 	struct plat_range tables; /* firmware's, closed until gate_map() opens them */
 	bool no_pci, ecam, ioapic2, bars_unassigned, bars_high;
 	bool deadline, kvmclock, no_pm, no_pit, no_rtc;
+	uint64_t slept;       /* ns that the machine was a file: see vmm_sleep() */
 	uint64_t tsc_hz, tsc_khz_told, crystal_hz; /* crystal: CPUID leaf 0x15 */
 	bool rdrand, rdseed, stuck_random;
 	unsigned exit_ns;     /* what an access to port or register costs */
@@ -161,6 +162,7 @@ bool vmm_child(void (*fn)(void), int status);
 void vmm_must(bool good, const char *what, const char *file, int line);
 void vmm_turn(void);      /* every device, perhaps */
 void vmm_work(void);      /* every device, once */
+void vmm_sleep(uint64_t ns); /* the machine is saved and restored so much later: its clocks stand, the host's calendar goes on */
 void vmm_interrupt(void); /* something ends gate_wait() */
 
 /* ---- vmm_bus.c ---- */

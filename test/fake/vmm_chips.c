@@ -8,6 +8,7 @@
  */
 
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "test/fake/vmm.h"
@@ -31,6 +32,7 @@ static unsigned pit_byte;
 static uint32_t pit_high;
 static bool pit_runs;
 static uint8_t cmos;
+static uint64_t rtc_since; /* the host's time when it was vmm_date */
 static unsigned rtc_reads;
 static uint16_t pm_enable, pm_status;
 
@@ -123,18 +125,35 @@ static void pit_command(uint32_t v)
 
 /* ---- the CMOS clock ---- */
 
+/* The host's clock goes on while the machine is a file. A date that cannot be stands still. */
+static struct vmm_date rtc_now(void)
+{
+	struct vmm_date d = vmm_date;
+	struct tm tm = { .tm_year = d.year - 1900, .tm_mon = d.month - 1, .tm_mday = d.day, .tm_hour = d.hour, .tm_min = d.minute,
+		.tm_sec = d.second };
+	time_t t;
+
+	if (!rtc_since)
+		rtc_since = vmm_time() + vmm.slept;
+	if (!d.month)
+		return d;
+	t = timegm(&tm) + (time_t)((vmm_time() + vmm.slept - rtc_since) / 1000000000u);
+	gmtime_r(&t, &tm);
+	return (struct vmm_date){ tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, d.bcd, d.h12 };
+}
+
 static uint8_t rtc_number(int v)
 {
 	return (uint8_t)(vmm_date.bcd ? v / 10 * 16 + v % 10 : v);
 }
 
-static uint8_t rtc_hour(void)
+static uint8_t rtc_hour(int hour)
 {
-	int h = vmm_date.hour % 12;
+	int h = hour % 12;
 
 	if (!vmm_date.h12)
-		return rtc_number(vmm_date.hour);
-	return (uint8_t)(rtc_number(h ? h : 12) | (vmm_date.hour >= 12 ? 0x80 : 0));
+		return rtc_number(hour);
+	return (uint8_t)(rtc_number(h ? h : 12) | (hour >= 12 ? 0x80 : 0));
 }
 
 /*
@@ -146,26 +165,30 @@ static void tick(void)
 	if (++rtc_reads != 9 || vmm_date.second != 58)
 		return;
 	vmm_date = (struct vmm_date){ 2024, 3, 1, 0, 0, 1, vmm_date.bcd, vmm_date.h12 };
+	rtc_since = vmm_time() + vmm.slept;
 }
 
 static uint8_t rtc_in(void)
 {
+	struct vmm_date d;
+
 	tick();
+	d = rtc_now();
 	switch (cmos) {
 	case 0x00:
-		return rtc_number(vmm_date.second);
+		return rtc_number(d.second);
 	case 0x02:
-		return rtc_number(vmm_date.minute);
+		return rtc_number(d.minute);
 	case 0x04:
-		return rtc_hour();
+		return rtc_hour(d.hour);
 	case 0x07:
-		return rtc_number(vmm_date.day);
+		return rtc_number(d.day);
 	case 0x08:
-		return rtc_number(vmm_date.month);
+		return rtc_number(d.month);
 	case 0x09:
-		return rtc_number(vmm_date.year % 100);
+		return rtc_number(d.year % 100);
 	case 0x32:
-		return rtc_number(vmm_date.year / 100);
+		return rtc_number(d.year / 100);
 	case 0x0a:
 		return rtc_reads < 4 ? 0x80 : 0x26;
 	case 0x0b:
@@ -196,7 +219,7 @@ static void exit_status(uint32_t v)
 
 static void sealed_port(uint16_t port)
 {
-	static const struct { uint16_t from, to; } open[] = { { 0x42, 0x42 }, { 0xe9, 0xe9 }, { 0xf4, 0xf7 }, { 0x2f8, 0x2ff },
+	static const struct { uint16_t from, to; } open[] = { { 0x42, 0x42 }, { 0x70, 0x71 }, { 0xe9, 0xe9 }, { 0xf4, 0xf7 }, { 0x2f8, 0x2ff },
 		{ 0x3f8, 0x3ff }, { 0x501, 0x501 }, { 0x600, 0x60f } };
 
 	for (size_t i = 0; i < sizeof open / sizeof *open; i++)

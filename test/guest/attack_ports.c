@@ -55,7 +55,7 @@ static const struct {
 	const char *what;
 } closed[] = {
 	{ 0x0000, "the DMA controller" }, { 0x0020, "the interrupt controller" }, { 0x0021, "its mask" }, { 0x0040, "the timer chip" },
-	{ 0x0043, "its mode" }, { 0x0060, "the keyboard controller" }, { 0x0064, "its reset line" }, { 0x0070, "the CMOS index" },
+	{ 0x0043, "its mode" }, { 0x0060, "the keyboard controller" }, { 0x0064, "its reset line" }, { 0x0072, "the second CMOS index" },
 	{ 0x0080, "DMA pages" }, { 0x0092, "fast reset" }, { 0x00a1, "the second interrupt controller" }, { 0x00b2, "system management" },
 	{ 0x00c0, "the second DMA controller" }, { 0x01f0, "IDE" }, { 0x0510, "firmware configuration's selector" },
 	{ 0x0511, "its data" }, { 0x0514, "its DMA address" }, { 0x0cd8, "ACPI hot-plug" }, { 0x0cf8, "PCI's address" }, { 0x0cf9, "reset control" },
@@ -81,12 +81,12 @@ static void try_closed(void)
 	}
 }
 
-/* The serial lines', the debug exit's, power management's and the timer chip's second counter, which is a clock. */
+/* The serial lines', the debug exit's, power management's; the timer chip's second counter and the CMOS clock, which are clocks. */
 static bool is_needed(uint32_t port)
 {
 	if (attack_place() != ON_KVM)
 		return attack_place() == ON_HVM && port == 0xe9;
-	return port == 0x42 || port == 0xe9 || (port >= 0xf4 && port <= 0xf7) || (port >= 0x2f8 && port <= 0x2ff) ||
+	return port == 0x42 || port == 0x70 || port == 0x71 || port == 0xe9 || (port >= 0xf4 && port <= 0xf7) || (port >= 0x2f8 && port <= 0x2ff) ||
 	       (port >= 0x3f8 && port <= 0x3ff) || port == 0x501 || (port >= 0x600 && port <= 0x60f);
 }
 

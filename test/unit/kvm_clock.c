@@ -336,6 +336,111 @@ static void run_bad_calendar(void)
 	must(!plat_wall());
 }
 
+/* ---- a machine that was a file ---- */
+
+/* It is never ahead of the CMOS clock, and at most so far behind. */
+static void check_calendar(uint64_t right_at_zero, uint64_t behind)
+{
+	uint64_t right = right_at_zero + vmm_time() + vmm.slept, told = plat_wall();
+
+	must(told <= right + MS && told + behind >= right);
+}
+
+/*
+ * Saved and restored up to an hour later: time goes on, and the calendar is right at once, to the
+ * second that the CMOS clock tells; asked for often, it becomes right to 20 ms.
+ */
+static void run_saved_cmos(void)
+{
+	uint64_t right_at_zero, last;
+
+	vmm_date.second = 30;
+	boot();
+	right_at_zero = 1709251170 * S - vmm_time(); /* the fake clock runs from the first reading */
+	last = plat_wall();
+	plat_seal();
+	for (unsigned i = 0; i < 20; i++) {
+		uint64_t now = plat_now();
+
+		vmm_sleep(vmm_below(60) * 60 * S + (2 + vmm_below(56)) * S);
+		must(plat_now() >= now && plat_now() < now + S);
+		check_calendar(right_at_zero, S + 2 * MS);
+		must(plat_wall() >= last);
+		for (unsigned k = 0; k < 120; k++) {
+			vmm_advance(10 * MS);
+			last = plat_wall();
+		}
+		check_calendar(right_at_zero, 40 * MS);
+		vmm_sleep(60 * S); /* the same second of another minute */
+		vmm_advance(30 * MS);
+		check_calendar(right_at_zero, S + 2 * MS);
+	}
+}
+
+/* A question within 20 ms costs one register; the CMOS clock set back, or gone, changes what it must. */
+static void run_cmos_looks(void)
+{
+	unsigned long before;
+	uint64_t was;
+
+	vmm_date.second = 30;
+	boot();
+	was = plat_wall();
+	before = vmm.exits;
+	must(plat_wall() - was < MS && vmm.exits - before < 12);
+	vmm_date.hour = 1;
+	vmm_advance(30 * MS);
+	must(plat_wall() < was - 21 * 3600 * S);
+	was = plat_wall();
+	vmm.no_rtc = true;
+	vmm_advance(5 * S);
+	must(plat_wall() >= was + 4 * S && plat_wall() < was + 6 * S);
+}
+
+/* kvmclock's version tells: no exit while nothing has changed, and right to the nanosecond at the first question after. */
+static void run_saved_kvmclock(void)
+{
+	unsigned long before;
+	uint64_t wall, now, slept;
+
+	vmm.kvmclock = true;
+	boot();
+	plat_seal();
+	wall = plat_wall();
+	before = vmm.exits;
+	for (unsigned i = 0; i < 100; i++)
+		must(plat_wall() >= wall);
+	must(vmm.exits == before);
+	for (unsigned i = 0; i < 20; i++) {
+		vmm_advance(S);
+		now = plat_now();
+		wall = plat_wall();
+		slept = vmm_below(3600 * S);
+		vmm_sleep(slept);
+		must(plat_now() - now < MS);
+		must(plat_wall() - wall - slept < MS);
+	}
+}
+
+/* A monitor that does not save its clock: it begins anew, and ours neither goes back nor stands still for long. */
+static void run_kvmclock_anew(void)
+{
+	uint64_t now, zero = 0;
+
+	vmm.kvmclock = true;
+	boot();
+	plat_seal();
+	vmm_advance(5000 * S);
+	now = plat_now();
+	vmm_sleep(S);
+	memcpy(vmm.kvmclock_page + 4, &zero, 8);
+	memcpy(vmm.kvmclock_page + 2, (uint64_t[]){ (uint64_t)((unsigned __int128)vmm_time() * hz / S) }, 8);
+	must(plat_now() >= now && plat_now() - now < MS);
+	vmm_advance(S);
+	must(plat_now() - now > S - MS && plat_now() - now < S + MS);
+	must(plat_wall() / S == 1700000001 || plat_wall() / S == 1700000002);
+}
+
 /* ---- everything ---- */
 
 static bool all(void (*fn)(void))
@@ -377,6 +482,11 @@ int main(void)
 	hz = 2600000000ull;
 	ok(vmm_child(run_calendar, 0) && vmm_child(set_bcd, 0), "the calendar, read while it changes");
 	ok(vmm_child(run_noon, 0), "noon on a 12-hour clock, last century");
+	ok(all(run_saved_cmos), "saved and restored up to an hour later: the CMOS clock is followed, time never goes back");
+	ok(all(run_cmos_looks), "the CMOS clock is read every 20 ms at most, set back and taken away");
+	ok(all(run_saved_kvmclock), "saved and restored: kvmclock's version tells, and nothing else costs an exit");
+	ok(all(run_kvmclock_anew), "kvmclock begins anew: ours goes on");
+	hz = 2600000000ull;
 	ok(vmm_child(run_no_calendar, 0) && vmm_child(run_bad_calendar, 0), "no calendar, or one that cannot be");
 	return tap_done();
 }
