@@ -159,13 +159,13 @@ size_t plat_console_read(char *buf, size_t max)
 	return console_read(buf, max);
 }
 
-/* A CPU with a generator of its own seeds at once; one without waits for the host's, once. */
+/* A CPU with a generator of its own seeds at once, and anew each time; without one that is the host's part. */
 int plat_random(void *buf, size_t len)
 {
 	if (!random_ready())
 		random_mix_cpu();
 	if (!random_ready())
 		viorng_start();
-	viorng_poll(!random_ready());
+	viorng_poll(!random_ready() || !random_renews());
 	return random_fill(buf, len);
 }

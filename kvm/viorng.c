@@ -6,9 +6,10 @@
  * core/x86/random.c.
  *
  * A request is lent at start and its answer picked up when somebody wants random numbers, so that
- * booting does not wait for the host's entropy. Only a machine whose CPU has none waits, the
- * first time. The bytes count for as much as they are many, but come to nothing worse than before
- * where the host is not to be trusted: they are mixed, not used.
+ * booting does not wait for the host's entropy. Only where the CPU has no generator does everybody who
+ * wants numbers wait for bytes that were asked for by him: the machine may have been restored a moment
+ * ago, and not for the first time. The bytes count for as much as they are many, but come to nothing
+ * worse than before where the host is not to be trusted: they are mixed, not used.
  */
 
 #include "core/core.h"
@@ -27,6 +28,7 @@ static struct virtq queue;
 static uint8_t buffer[BYTES];
 static bool asked;     /* the buffer is the device's */
 static uint64_t again; /* when to ask next */
+static bool deaf;      /* the last wait was in vain: nobody waits until it answers */
 
 static void ask(void)
 {
@@ -68,7 +70,7 @@ static void take(void)
 
 	if (!virtq_pending(&queue) || !virtq_take(&queue, &done))
 		return;
-	asked = false;
+	asked = deaf = false;
 	random_mix(buffer, done.len, done.len * 8);
 	__builtin_memset(buffer, 0, sizeof buffer);
 }
@@ -80,18 +82,29 @@ static void drop_broken(void)
 	device = NULL;
 }
 
-void viorng_poll(bool wait)
+/* A bounded time, with the loop of all other threads standing still. */
+static void wait_for_answer(void)
 {
 	uint64_t end = plat_now() + WAIT_NS;
 
-	if (!device)
-		return;
-	do {
+	while (asked && !queue.broken && plat_now() < end) {
 		take();
 		cpu_relax();
-	} while (wait && asked && !queue.broken && plat_now() < end);
+	}
+	deaf = asked && !queue.broken;
+	if (deaf)
+		log_line(LOG_WARN, "%s: no answer for a second: machines restored from one file may draw the same numbers", device->name);
+}
+
+void viorng_poll(bool wait)
+{
+	if (!device)
+		return;
+	take();
+	if (!asked && !queue.broken && (wait || plat_now() >= again))
+		ask();
+	if (wait && !deaf)
+		wait_for_answer();
 	if (queue.broken)
 		drop_broken();
-	else if (!asked && plat_now() >= again)
-		ask();
 }

@@ -12,8 +12,8 @@
 void viorng_start(void);
 
 /*
- * Mixes in what it has answered since, and asks again now and then. If `wait`, waits for the
- * first answer a bounded time.
+ * Mixes in what it has answered since, and asks again now and then. If `wait`, asks now and waits for
+ * the answer a bounded time.
  */
 void viorng_poll(bool wait);
 

@@ -6,6 +6,7 @@
  */
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -62,8 +63,26 @@ ssize_t getrandom(void *buf, size_t len, unsigned flags)
 	return fd_result(rc ? rc : (ssize_t)len);
 }
 
-/* 256 bytes at most, by definition. newlib's arc4random() is fed by it. */
+/* 256 bytes at most, by definition. */
 int getentropy(void *buf, size_t len)
 {
 	return (int)fd_result(len > 256 ? -EIO : entropy_fill(buf, len, true));
+}
+
+/*
+ * newlib's own keep a generator, and so would two machines that were restored from one snapshot, both
+ * the same. There is no way to say that it failed.
+ */
+void arc4random_buf(void *buf, size_t len)
+{
+	if (entropy_fill(buf, len, true))
+		abort();
+}
+
+uint32_t arc4random(void)
+{
+	uint32_t v;
+
+	arc4random_buf(&v, sizeof v);
+	return v;
 }

@@ -30,7 +30,6 @@ struct __lock __lock___malloc_recursive_mutex;
 struct __lock __lock___env_recursive_mutex;
 struct __lock __lock___tz_mutex;
 struct __lock __lock___dd_hash_mutex;
-struct __lock __lock___arc4random_mutex;
 
 /* Where there is no memory for a lock its owner works without one: newlib cannot be told. */
 void __retarget_lock_init_recursive(_LOCK_T *lock)

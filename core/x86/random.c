@@ -13,8 +13,9 @@
  * of them be good.
  *
  * Nothing is answered before 256 bits were counted. RDSEED counts in full; RDRAND, which may
- * stretch its seed, by half. Every call takes a fresh word from the CPU where it has one, so that
- * two clones of one snapshot go apart.
+ * stretch its seed, by half. Every answer takes a fresh word from the CPU where it has one, so that
+ * two machines that were restored from one snapshot go apart; where it has none, random_renews() tells
+ * the platform to see to that.
  */
 
 #include "core/err.h"
@@ -32,6 +33,7 @@
 
 static uint32_t key[KEY];
 static unsigned bits;
+static bool stale; /* the latest answer had no fresh word in it */
 
 /* A generator that is broken repeats itself, or gives all ones (seen on CPUs after a suspend). */
 static uint64_t last_word;
@@ -140,9 +142,9 @@ static bool offers(bool seed)
 
 /*
  * Mixes in up to n words of one generator. What repeats or is all ones is mixed in, but does not
- * count.
+ * count. Returns how many did.
  */
-static void mix_words(bool seed, unsigned n, unsigned worth)
+static unsigned mix_words(bool seed, unsigned n, unsigned worth)
 {
 	uint64_t v[CPU_WORDS];
 	unsigned i, odd = 0;
@@ -152,6 +154,7 @@ static void mix_words(bool seed, unsigned n, unsigned worth)
 		last_word = v[i];
 	}
 	random_mix(v, i * sizeof v[0], (i - odd) * worth);
+	return i - odd;
 }
 
 void random_mix_cpu(void)
@@ -168,6 +171,11 @@ bool random_ready(void)
 	return bits >= READY;
 }
 
+bool random_renews(void)
+{
+	return !stale && (offers(false) || offers(true));
+}
+
 /* The first block's first half is kept as the next key; the rest of the stream is the answer. */
 int random_fill(void *buf, size_t len)
 {
@@ -178,7 +186,7 @@ int random_fill(void *buf, size_t len)
 
 	if (!random_ready())
 		return -ERR_AGAIN;
-	mix_words(false, 1, 0);
+	stale = !mix_words(!offers(false), 1, 0);
 	__builtin_memcpy(old, key, sizeof old);
 	replace_key(FOR_OUTPUT);
 	for (; len; len -= n, out += n) {

@@ -19,6 +19,9 @@ void random_mix_cpu(void);
 /* Has enough been mixed in that answers cannot be guessed? */
 bool random_ready(void);
 
+/* Does each answer have something in it that the CPU has made for it alone? */
+bool random_renews(void);
+
 /* Fills buf. Returns 0, or -ERR_AGAIN, and buf is untouched, while random_ready() is false. */
 int random_fill(void *buf, size_t len);
 

@@ -10,6 +10,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "core/core.h"
 #include "core/err.h"
@@ -185,6 +187,62 @@ static void run_drops(void)
 	must(calls > 5);
 }
 
+/* What a fork makes of the fake machine is what two restores of one file make of a true one: two that differ in nothing. */
+static uint64_t answer_of_twin(uint8_t host)
+{
+	uint64_t v = 0;
+	int p[2], status = 1;
+
+	must(!pipe(p));
+	if (!fork()) {
+		dev->rng_byte = host;
+		must(!plat_random(&v, sizeof v));
+		must(write(p[1], &v, sizeof v) == sizeof v);
+		_exit(0);
+	}
+	must(wait(&status) > 0 && !status && read(p[0], &v, sizeof v) == sizeof v);
+	return v;
+}
+
+/*
+ * Without a generator in the CPU only the device's bytes tell twins apart: they are new for the
+ * first answer already, although some lay ready when the twins were one.
+ */
+static void run_twins(void)
+{
+	uint64_t v;
+
+	boot(true);
+	plat_seal();
+	must(!plat_random(&v, sizeof v));
+	vmm_advance(61000000000ull);
+	must(!plat_random(&v, sizeof v));
+	vmm_work();
+	must(answer_of_twin(1) == answer_of_twin(1));
+	must(answer_of_twin(1) != answer_of_twin(2));
+}
+
+/* It answered once and then no more: waited for once, and said once; then answers come without it, and with it when it is back. */
+static void run_falls_silent(void)
+{
+	uint64_t v, start;
+
+	boot(true);
+	plat_seal();
+	must(!plat_random(&v, sizeof v));
+	dev->rng_holds = true;
+	must(!plat_random(&v, sizeof v) && strstr(vmm_log(), "rng0: no answer for a second"));
+	vmm_log_clear();
+	start = vmm_time();
+	for (unsigned i = 0; i < 100; i++)
+		must(!plat_random(&v, sizeof v));
+	must(vmm_time() - start < 100000000 && !strstr(vmm_log(), "rng0"));
+	dev->rng_holds = false;
+	vmm_work();
+	must(!plat_random(&v, sizeof v));
+	must(answer_of_twin(1) != answer_of_twin(2));
+}
+
 static void run_silent(void)
 {
 	uint64_t v = 7, start;
@@ -235,6 +293,8 @@ int main(void)
 	ok(everywhere(run_device, 0), "the device alone: waited for");
 	ok(everywhere(run_beside_cpu, 0), "the device beside the CPU's: not waited for, and asked again later");
 	ok(everywhere(run_drops, 0), "a device that gives five bytes at a time");
+	ok(everywhere(run_twins, 0), "twins of one snapshot draw different numbers from the first on");
+	ok(everywhere(run_falls_silent, 0), "a device that answers no more is waited for once");
 	ok(everywhere(run_silent, 0), "a device that answers nothing is not waited for for ever");
 	ok(everywhere(run_lie, 0), "a device that lies is reset and named");
 	ok(everywhere(run_no_memory, 0), "no memory for its queue");
