@@ -82,7 +82,7 @@ struct nic_buf {
  */
 int nic_open(unsigned n, struct nic_info *info);
 
-/* Reads the state again: carrier, MTU and `broken` may change at any time. Cheap. */
+/* Reads the state again: carrier, MTU, `broken` and `announce` may change at any time. Cheap. */
 void nic_info(unsigned n, struct nic_info *info);
 
 void nic_stats(unsigned n, struct nic_stats *stats);

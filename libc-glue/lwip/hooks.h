@@ -17,8 +17,11 @@
 #include "lwip/netif.h"
 #include "lwip/pbuf.h"
 
-/* stack.c */
+/* stack_rand.c */
 u32_t stack_isn(const ip_addr_t *local, u16_t local_port, const ip_addr_t *remote, u16_t remote_port);
+void stack_new_key(void); /* another for stack_isn(): this machine may have a twin that has the old one */
+
+/* stack.c */
 const ip6_addr_t *stack_gw6(struct netif *netif, const ip6_addr_t *dest);
 
 /* conns.c */

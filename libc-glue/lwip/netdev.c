@@ -21,6 +21,7 @@
 #include "core/core.h"
 #include "core/err.h"
 #include "core/plat.h"
+#include "libc-glue/lwip/announce.h"
 #include "libc-glue/lwip/arena.h"
 #include "libc-glue/lwip/netdev_tx.h"
 #include "libc-glue/lwip/pool.h"
@@ -376,6 +377,7 @@ int netdev_open_next(void)
 		rc = nic_share(d->n, arena.base, arena_size());
 	if (rc)
 		return rc;
+	d->announced = d->info.announce;
 	netif_add_noaddr(&d->netif, d, init, ip_input);
 	count++;
 	netif_set_up(&d->netif);
@@ -416,6 +418,10 @@ void netdev_look(void)
 			netif_set_link_up(&d->netif);
 		else
 			netif_set_link_down(&d->netif);
+		if (d->info.announce == d->announced)
+			continue;
+		d->announced = d->info.announce;
+		announce_netif(&d->netif);
 	}
 }
 

@@ -22,6 +22,7 @@ struct netdev {
 	struct nic_info info;
 	uint16_t mtu_most;           /* by the command line, 0: none */
 	unsigned unrung;             /* frames queued since the last kick */
+	unsigned announced;          /* info.announce when the network was last told */
 	bool given;                  /* a buffer was given back since */
 	uint32_t hop;                /* the IPv4 destination that hop_mac is for, 0: none */
 	uint32_t learning;           /* one that is just being resolved */
@@ -51,7 +52,7 @@ bool netdev_ip6_sound(const struct pbuf *p);
 bool netdev_poll(void);
 bool netdev_arm(void);
 
-/* Once a second: carrier, MTU, broken. */
+/* Once a second: carrier, MTU, broken, moved. */
 void netdev_look(void);
 
 /*

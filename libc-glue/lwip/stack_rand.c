@@ -36,16 +36,13 @@ static void fill(void *buf, size_t len)
 		weak_random(buf, len);
 }
 
+/* None are drawn in advance: two machines restored from one snapshot would both use them. */
 uint32_t stack_random(void)
 {
-	static uint32_t pool[32];
-	static unsigned left;
+	uint32_t v;
 
-	if (left == 0) {
-		fill(pool, sizeof pool);
-		left = sizeof pool / sizeof pool[0];
-	}
-	return pool[--left];
+	fill(&v, sizeof v);
+	return v;
 }
 
 static uint64_t rotate(uint64_t v, unsigned n)
@@ -97,15 +94,21 @@ static void put_address(uint64_t *words, const ip_addr_t *a)
 		words[0] = ip_2_ip4(a)->addr;
 }
 
+static uint64_t isn_key[2];
+
+void stack_new_key(void)
+{
+	isn_key[0] = 0;
+}
+
 u32_t stack_isn(const ip_addr_t *local, u16_t local_port, const ip_addr_t *remote, u16_t remote_port)
 {
-	static uint64_t key[2];
 	uint64_t words[5] = { 0 };
 
-	if (!key[0])
-		fill(key, sizeof key);
+	if (!isn_key[0])
+		fill(isn_key, sizeof isn_key);
 	put_address(words, local);
 	put_address(words + 2, remote);
 	words[4] = (uint64_t)local_port << 16 | remote_port;
-	return (u32_t)(sip_hash(key, words, 5) + plat_now() / 4096); /* 4 microseconds a step, as RFC 9293 3.4.1 says */
+	return (u32_t)(sip_hash(isn_key, words, 5) + plat_now() / 4096); /* 4 microseconds a step, as RFC 9293 3.4.1 says */
 }

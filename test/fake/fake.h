@@ -112,6 +112,7 @@ struct fake_nic_config {
 	unsigned rx_size;         /* bytes of a receive buffer, default 2048 */
 	uint32_t features;        /* default all */
 
+	unsigned announce;        /* as nic_info() tells it */
 	bool down;                /* no carrier: nothing passes */
 	uint16_t mtu;             /* default 1500 */
 	unsigned lose, duplicate, corrupt;

@@ -250,7 +250,8 @@ void nic_info(unsigned n, struct nic_info *info)
 {
 	struct device *d = opened(n, "nic_info");
 
-	*info = (struct nic_info){ .mtu = fake_nic[n].mtu, .up = !fake_nic[n].down, .broken = d->broken, .features = fake_nic[n].features };
+	*info = (struct nic_info){ .mtu = fake_nic[n].mtu, .up = !fake_nic[n].down, .broken = d->broken, .features = fake_nic[n].features,
+		.announce = fake_nic[n].announce };
 	memcpy(info->mac, fake_nic[n].mac, 6);
 }
 
