@@ -7,6 +7,7 @@
 
 #include "test/fake/xenhost_back.h"
 #include "test/fake/xenhost_group.h"
+#include "test/fake/xenhost_lie.h"
 
 #define SLOTS_MAX 18u
 #define WAITING 64u
@@ -382,23 +383,6 @@ void xenhost_net_send(unsigned n, const void *frame, unsigned len, const struct 
 		f->off = *off;
 }
 
-static struct netif_rx_response lie(struct netif_rx_response rsp, bool first)
-{
-	if (xenhost_lies(LIE_RX_ID))
-		rsp.id ^= 1;
-	if (xenhost_lies(LIE_RX_OFFSET))
-		rsp.offset = PAGE_SIZE - 10;
-	if (xenhost_lies(LIE_RX_LONG))
-		rsp.status = 4097;
-	if (first && xenhost_lies(LIE_RX_PREFIX))
-		rsp.flags |= NETRXF_gso_prefix;
-	if (first && xenhost_lies(LIE_RX_BLANK))
-		rsp.flags |= NETRXF_csum_blank;
-	if (xenhost_lies(LIE_RX_STATUS))
-		rsp.status = NETIF_RSP_DROPPED;
-	return rsp;
-}
-
 static void put_extra(struct back_ring *r, const struct nic_offload *off)
 {
 	struct netif_extra_info x = { .type = XEN_NETIF_EXTRA_TYPE_GSO };
@@ -445,7 +429,7 @@ static void put_part(struct nic *b, struct xenhost_nic *c, struct back_ring *r, 
 		rsp.flags |= NETRXF_more_data;
 	if (c->broken_frames)
 		rsp.status = NETIF_RSP_ERROR;
-	rsp = lie(rsp, at == 0);
+	rsp = xenhost_lie(rsp, at == 0);
 	back_write(r, r->prod++, &rsp, sizeof(rsp));
 	if (at == 0 && f->off.gso_size) {
 		r->cons++; /* its request's page is not used */
