@@ -27,15 +27,21 @@
 #define F_HOST_TSO6 12u
 #define F_MRG_RXBUF 15u
 #define F_STATUS 16u
+#define F_CTRL_VQ 17u
+#define F_GUEST_ANNOUNCE 21u
 
 /* Configuration (§5.1.4). */
 #define CONFIG_MAC 0u
 #define CONFIG_STATUS 6u
 #define CONFIG_MTU 10u
 #define STATUS_LINK 1u
+#define STATUS_ANNOUNCE 2u
 
 #define RX 0u
 #define TX 1u
+#define CONTROL 2u /* without MQ */
+
+#define CONTROL_ANNOUNCE 3u /* class (§5.1.6.5); its command is 0, "done" */
 
 #define BUFS_MAX 256u
 #define BUFS_MIN 16u
@@ -51,6 +57,7 @@
 #define VLAN 4u
 
 #define LOOK_NS 100000000u
+#define ANNOUNCE_NS 2000000000u /* not more often, whatever the device asks for */
 
 struct vionet vionet[VIONET_MAX];
 
@@ -72,6 +79,7 @@ static void afford_buffers(struct vionet *x)
  */
 static uint64_t wanted(const struct vionet *x, uint64_t offered)
 {
+	const uint64_t moves = VIRTIO_BIT(F_CTRL_VQ) | VIRTIO_BIT(F_GUEST_ANNOUNCE) | VIRTIO_BIT(F_STATUS);
 	uint64_t w = VIRTIO_BIT(F_MTU) | VIRTIO_BIT(F_MAC) | VIRTIO_BIT(F_STATUS) | VIRTIO_BIT(F_MRG_RXBUF);
 	bool room = x->nbufs * (x->buf_size - 2) >= 2 * VIONET_FRAME_MAX;
 
@@ -81,6 +89,8 @@ static uint64_t wanted(const struct vionet *x, uint64_t offered)
 		w |= VIRTIO_BIT(F_GUEST_CSUM);
 	if (offered & VIRTIO_BIT(F_GUEST_CSUM) && offered & VIRTIO_BIT(F_MRG_RXBUF) && room)
 		w |= VIRTIO_BIT(F_GUEST_TSO4) | VIRTIO_BIT(F_GUEST_TSO6);
+	if ((offered & moves) == moves)
+		w |= moves;
 	return w;
 }
 
@@ -128,30 +138,58 @@ static void read_config(struct vionet *x)
 }
 
 /*
- * A change of carrier raises an interrupt, but interrupts carry nothing here: so it is looked for
- * now and then by whoever asks. The same look sees a device that has set NEEDS_RESET (§2.1.2).
- */
-void vionet_look(struct vionet *x)
-{
-	x->look = plat_now() + LOOK_NS;
-	if (virtio_has(x->dev, F_STATUS))
-		x->info.up = virtio_field(x->dev, CONFIG_STATUS, 2) & STATUS_LINK;
-	if (!virtio_failed(x->dev))
-		return;
-	log_line(LOG_ERR, "%s: broken: the device has given up", x->dev->name);
-	vionet_fail(x);
-}
-
-/*
- * Called whenever nic.c finds a queue broken; the first time it counts. Both queues end, and the
+ * Called whenever nic.c finds a queue broken; the first time it counts. All queues end, and the
  * reset is what makes their memory ours again.
  */
 void vionet_fail(struct vionet *x)
 {
 	if (x->info.broken)
 		return;
-	x->info.broken = x->rx.broken = x->tx.broken = true;
+	x->info.broken = x->rx.broken = x->tx.broken = x->control.broken = true;
 	virtio_reset(x->dev);
+}
+
+/*
+ * The device asks to be announced until it is told that this was done (§5.1.6.5.4). Nobody waits
+ * for its answer, which is taken at the next look and does not matter; but one that never comes ends
+ * it, and one that cannot be breaks the device.
+ */
+static void announce(struct vionet *x)
+{
+	struct virtq_seg seg[2] = { { x->command, 2 }, { x->command + 2, 1 } };
+	struct virtq_done done;
+
+	if (virtq_pending(&x->control))
+		virtq_take(&x->control, &done);
+	if (x->control.broken)
+		vionet_fail(x);
+	if (x->control.broken || x->control.inflight || plat_now() < x->announce)
+		return;
+	x->announce = plat_now() + ANNOUNCE_NS;
+	x->info.announce++;
+	virtq_add(&x->control, seg, 1, 1, x);
+	virtio_kick(x->dev, &x->control);
+}
+
+/*
+ * A change of carrier raises an interrupt, but interrupts carry nothing here: so it is looked for
+ * now and then by whoever asks. The same look sees a device that has set NEEDS_RESET (§2.1.2).
+ */
+void vionet_look(struct vionet *x)
+{
+	unsigned status = 0;
+
+	x->look = plat_now() + LOOK_NS;
+	if (virtio_has(x->dev, F_STATUS)) {
+		status = (unsigned)virtio_field(x->dev, CONFIG_STATUS, 2);
+		x->info.up = status & STATUS_LINK;
+	}
+	if (virtio_failed(x->dev)) {
+		log_line(LOG_ERR, "%s: broken: the device has given up", x->dev->name);
+		vionet_fail(x);
+	} else if (virtio_has(x->dev, F_GUEST_ANNOUNCE) && status & STATUS_ANNOUNCE) {
+		announce(x);
+	}
 }
 
 /*
@@ -236,6 +274,9 @@ static int make_queues(struct vionet *x)
 	/* The longest frame must fit an empty ring. */
 	if (!rc)
 		rc = virtio_queue(x->dev, &x->tx, TX, x->nbufs < TX_MIN ? TX_MIN : (uint16_t)x->nbufs, true);
+	x->command[0] = CONTROL_ANNOUNCE;
+	if (!rc && virtio_has(x->dev, F_GUEST_ANNOUNCE))
+		rc = virtio_queue(x->dev, &x->control, CONTROL, 2, false);
 	return rc ? rc : make_buffers(x);
 }
 
@@ -250,6 +291,7 @@ static int give_up(struct vionet *x, int rc)
 	free_buffers(x);
 	virtq_free(&x->rx);
 	virtq_free(&x->tx);
+	virtq_free(&x->control);
 	*x = (struct vionet){ .dev = NULL };
 	return rc;
 }
@@ -271,8 +313,8 @@ static void say_up(const struct vionet *x)
 }
 
 /*
- * §5.1.5, in the order of §3.1.1. The control queue, and with it filters, VLANs and more queues,
- * is left alone: what reaches us is what the device lets through by itself.
+ * §5.1.5, in the order of §3.1.1. Of the control queue only announcements are used: filters, VLANs
+ * and more queues are left alone, what reaches us is what the device lets through by itself.
  */
 int vionet_open(unsigned n)
 {

@@ -40,7 +40,7 @@ struct vionet_buf {
 
 struct vionet {
 	struct virtio *dev; /* NULL: not open */
-	struct virtq rx, tx;
+	struct virtq rx, tx, control;
 	struct nic_info info;
 	struct nic_stats stats;
 
@@ -55,6 +55,8 @@ struct vionet {
 
 	struct vionet_hdr *hdrs; /* of frames to be sent, one for each descriptor */
 	uint64_t look;           /* when to read link state again */
+	uint64_t announce;       /* when the network may next be told where we are */
+	uint8_t command[4];      /* of the control queue: class, command, the device's answer */
 };
 
 extern struct vionet vionet[VIONET_MAX];

@@ -220,6 +220,8 @@ struct vmm_net {
 	struct vmm_frame last;   /* sent by the guest */
 	unsigned long sent, delivered, refused;
 	bool hold_tx;            /* takes nothing */
+	bool hold_control;       /* answers no command */
+	unsigned announced;      /* that the driver said it had */
 	struct vmm_frame *pending[64]; /* for the guest */
 	unsigned npending;
 	bool first_desc_header;
@@ -235,6 +237,7 @@ struct vmm_blk {
 };
 
 struct vmm_dev *vmm_add_net(enum vmm_kind kind, uint64_t features);
+void vmm_ask_to_announce(struct vmm_dev *d);
 struct vmm_dev *vmm_add_blk(enum vmm_kind kind, uint64_t features, uint64_t sectors);
 struct vmm_dev *vmm_add_rng(enum vmm_kind kind);
 /*

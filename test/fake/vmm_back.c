@@ -18,6 +18,7 @@
 #define N_HOST_TSO4 11u
 #define N_HOST_TSO6 12u
 #define N_MRG 15u
+#define N_GUEST_ANNOUNCE 21u
 #define B_SIZE_MAX 1u
 #define B_SEG_MAX 2u
 #define B_RO 5u
@@ -27,6 +28,7 @@
 #define DRIVER_OK 4u
 #define RX 0u
 #define TX 1u
+#define CONTROL 2u
 
 static bool works(const struct vmm_dev *d)
 {
@@ -228,6 +230,35 @@ static void give_up(struct vmm_dev *d)
 	vmm_config_changed(d);
 }
 
+/* §5.1.6.5.4: the one command there is; it takes back the wish to be announced. */
+static void control(struct vmm_dev *d, struct vmm_queue *q)
+{
+	struct vmm_chain c;
+	uint8_t command[2];
+
+	if (!vmm_has(d, N_GUEST_ANNOUNCE) || !q->awake || d->net->hold_control)
+		return;
+	while (vmm_take(d, q, &c)) {
+		if (c.out != 1 || c.in != 1 || c.out_len != 2 || c.in_len != 1)
+			vmm_wrong("a command of %u bytes for an answer of %u", c.out_len, c.in_len);
+		vmm_gather(&c, command, 2);
+		if (command[0] != 3 || command[1] || !(d->config[6] & 2))
+			vmm_wrong("command %u of class %u", command[1], command[0]);
+		d->config[6] &= (uint8_t)~2u;
+		d->net->announced++;
+		vmm_scatter(&c, 0, "", 1);
+		vmm_return(d, q, &c, 1);
+	}
+	vmm_publish(d, q);
+	vmm_rest(d, q);
+}
+
+void vmm_ask_to_announce(struct vmm_dev *d)
+{
+	d->config[6] |= 2;
+	vmm_config_changed(d);
+}
+
 static void net_work(struct vmm_dev *d)
 {
 	give_up(d);
@@ -235,6 +266,7 @@ static void net_work(struct vmm_dev *d)
 		return;
 	receive_frames(d, &d->queue[RX]);
 	send_frames(d, &d->queue[TX]);
+	control(d, &d->queue[CONTROL]);
 }
 
 struct vmm_dev *vmm_add_net(enum vmm_kind kind, uint64_t features)
@@ -242,7 +274,7 @@ struct vmm_dev *vmm_add_net(enum vmm_kind kind, uint64_t features)
 	struct vmm_dev *d = vmm_add(kind, 1, features);
 
 	d->net = calloc(1, sizeof *d->net);
-	d->nqueues = 2;
+	d->nqueues = features >> 17 & 1 ? 3 : 2;
 	d->work = net_work;
 	d->config_len = 12;
 	memcpy(d->config, "\x52\x54\x00\x12\x34\x56\x01\x00\x01\x00\xdc\x05", 12);

@@ -25,11 +25,12 @@
 #define HOST_TSO (BIT(11) | BIT(12))
 #define MRG BIT(15)
 #define STATUS BIT(16)
-#define UNKNOWN (BIT(17) | BIT(21) | BIT(22) | BIT(23) | BIT(40) | BIT(63))
+#define ANNOUNCE (BIT(17) | BIT(21))
+#define UNKNOWN (BIT(22) | BIT(23) | BIT(40) | BIT(63))
 #define ANY_LAYOUT BIT(27)
 #define INDIRECT BIT(28)
 #define EVENT BIT(29)
-#define ALL (CSUM | GUEST_CSUM | MTU | MAC | GUEST_TSO | HOST_TSO | MRG | STATUS | INDIRECT | EVENT | ANY_LAYOUT)
+#define ALL (CSUM | GUEST_CSUM | MTU | MAC | GUEST_TSO | HOST_TSO | MRG | STATUS | ANNOUNCE | INDIRECT | EVENT | ANY_LAYOUT)
 
 static struct nic_info info;
 static uint8_t *arena;

@@ -49,9 +49,8 @@ static void run_refusals(void)
 		must(nic_open(0, &info) == -ERR_PROTO && strstr(vmm_log(), "nic0: offers no VERSION_1"));
 		dev->features |= BIT(32);
 	}
-	dev->nqueues = 1;
-	must(nic_open(0, &info) == -ERR_PROTO);
-	dev->nqueues = 2;
+	for (dev->nqueues = 0; dev->nqueues < 3; dev->nqueues++)
+		must(nic_open(0, &info) == -ERR_PROTO);
 	must(!nic_open(0, &info));
 	must(nic_open(0, &info) == -ERR_BUSY);
 }
@@ -126,6 +125,85 @@ static void run_polled(void)
 	must(vmm_time() - start < 2000000);
 }
 
+/* ---- announcing ---- */
+
+/* The device asks, whoever looks is told, the device is told: once for each time that it asks, and not without it. */
+static void run_announce(void)
+{
+	boot();
+	must(!info.announce);
+	for (unsigned i = 1; i < 200; i++) {
+		vmm_ask_to_announce(dev);
+		vmm_advance(2100000000);
+		nic_info(0, &info);
+		must(info.announce == i);
+		vmm_work();
+		must(dev->net->announced == i && info.up);
+		vmm_advance(2100000000);
+		nic_info(0, &info);
+		must(info.announce == i);
+	}
+	must(!strstr(vmm_log(), "broken"));
+}
+
+/* One that asks all the time is heard every two seconds, one that never answers once. */
+static void run_announce_storm(void)
+{
+	uint64_t start;
+
+	boot();
+	start = vmm_time();
+	while (vmm_time() - start < 20000000000) {
+		vmm_ask_to_announce(dev);
+		nic_info(0, &info);
+		vmm_work();
+		vmm_advance(1000000);
+	}
+	must(info.announce >= 9 && info.announce <= 11);
+	dev->net->hold_control = true;
+	vmm_advance(3000000000);
+	start = info.announce;
+	for (unsigned i = 0; i < 100; i++) {
+		vmm_ask_to_announce(dev);
+		nic_info(0, &info);
+		vmm_advance(1000000000);
+	}
+	must(info.announce == start + 1 && !info.broken);
+}
+
+/* The control queue is believed no more than the others. */
+static void run_announce_lie(void)
+{
+	static const struct { enum vmm_lie lie; const char *said; } v[] = { { LIE_ID_RANGE, "nic0: broken: used id" },
+		{ LIE_ID_FREE, "nic0: broken: used id not in flight" }, { LIE_IDX_JUMP, "nic0: broken: used index jumps by" } };
+	unsigned i = (unsigned)vmm_below(sizeof v / sizeof *v);
+
+	boot();
+	dev->net->hold_control = true;
+	vmm_ask_to_announce(dev);
+	vmm_advance(200000000);
+	nic_info(0, &info);
+	vmm.lie = v[i].lie;
+	dev->net->hold_control = false;
+	vmm_work();
+	must(vmm.lie == LIE_NONE);
+	vmm_ask_to_announce(dev);
+	vmm_advance(3000000000);
+	nic_info(0, &info);
+	must(info.broken && strstr(vmm_log(), v[i].said) && !dev->status);
+}
+
+/* Half of what it takes is not taken. */
+static void run_announce_half(void)
+{
+	boot();
+	must(!(dev->accepted & ANNOUNCE));
+	vmm_ask_to_announce(dev);
+	vmm_advance(3000000000);
+	nic_info(0, &info);
+	must(!info.announce);
+}
+
 static void run_several(void)
 {
 	vmm.quiet = true;
@@ -197,6 +275,11 @@ int main(void)
 	ok(everywhere(run_odd_config, ALL), "no address, a wrong MTU");
 	for (kind = VMM_MODERN, set = ALL; kind <= VMM_TRANSITIONAL; kind++)
 		ok(vmm_child(run_polled, 0), "no interrupt on %s: polled", kinds[kind]);
+	ok(everywhere(run_announce, ALL), "it asks to be announced, and is told when that was done");
+	ok(everywhere(run_announce_storm, ALL), "one that asks all the time is heard every two seconds");
+	ok(everywhere(run_announce_lie, ALL) && everywhere(run_announce_lie, ALL) && everywhere(run_announce_lie, ALL), "lies on the control queue");
+	ok(everywhere(run_announce_half, ALL & ~BIT(17)) && everywhere(run_announce_half, ALL & ~BIT(21)) && everywhere(run_announce_half, ALL & ~STATUS),
+		"not without the queue, the feature, the status");
 	ok(everywhere(run_several, ALL), "three of them, in the order in which they were given");
 	kind = VMM_MODERN;
 	ok(vmm_child(give_twice, VMM_PANIC) && vmm_child(give_nothing, VMM_PANIC) && vmm_child(use_closed, VMM_PANIC), "mistakes of the caller panic");
