@@ -252,7 +252,9 @@ void blk_info(unsigned n, struct blk_info *info)
 
 	*info = (struct blk_info){ .sectors = c->sectors, .sector_size = c->sector_size, .max_sectors = c->max_sectors,
 		.max_discard = c->max_discard == UINT32_MAX ? 0 : c->max_discard, .read_only = c->read_only,
-		.can_flush = !c->no_flush, .broken = d->broken };
+		.can_flush = !c->no_flush, .broken = d->broken, .gone = c->gone, .life = c->life };
+	if (c->blank)
+		*info = (struct blk_info){ .sectors = 0 };
 }
 
 void blk_stats(unsigned n, struct blk_stats *stats)
@@ -288,7 +290,9 @@ int blk_submit(unsigned n, struct blk_req *req)
 
 	if (rc)
 		return rc;
-	for (unsigned i = 0; i < fake_blk[n].ring; i++) {
+	if (fake_blk[n].gone)
+		return -ERR_NODEV;
+	for (unsigned i = 0; i < fake_blk[n].ring && !fake_blk[n].full; i++) {
 		struct job *j = &d->job[i];
 
 		if (j->state != EMPTY)

@@ -161,6 +161,9 @@ struct fake_blk_config {
 	uint32_t max_discard;  /* default 1024; UINT32_MAX: no discard */
 	unsigned ring;         /* requests at a time, default 64 */
 	bool read_only, no_flush;
+	bool blank;            /* it is not described yet */
+	bool gone, full;       /* taken away; no room for any request, as where a backend is away */
+	uint32_t life;         /* disks there were under this number */
 
 	unsigned fail;         /* of 10000 requests come back with -ERR_IO */
 	uint64_t time, jitter; /* ns that a request takes: time + 0..jitter. Default 50000, 50000; jitter reorders */

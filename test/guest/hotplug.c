@@ -82,8 +82,7 @@ static int use(int fd, unsigned n)
 			return errno;
 		if (memcmp(in[n], out[n], BLOCK))
 			complain("data on disk", n);
-		if (round % 8 == 0)
-			usleep(1000);
+		usleep(2000); /* the host's own programs want the CPU, too */
 	}
 	return 0;
 }
@@ -143,8 +142,8 @@ static void *hold(void *arg)
 				sum += held[i].size;
 			}
 		}
-		if (round % 16 == 0)
-			usleep(1000);
+		if (round % 4 == 0)
+			usleep(2000);
 	}
 	printf("memory: %u refused\n", refused);
 	return NULL;

@@ -237,6 +237,68 @@ static void test_read_only(void)
 	is(rc, -ENOENT, "there is no other one");
 }
 
+/* ---- Disks that come and go: what changes is only looked at when plat_changes() says so ---- */
+
+static void changed(void)
+{
+	fake.changes++;
+	thread_yield();
+}
+
+/* The backend of the disk is there again after 2 s. */
+static void comes_back(void *arg)
+{
+	(void)arg;
+	thread_sleep(plat_now() + 2000000000ull);
+	fake_blk[0].full = false;
+	changed();
+}
+
+static void test_changes(void)
+{
+	struct thread *t = thread_create("toolstack", comes_back, NULL, 65536);
+	unsigned char buf[100] = "as it was";
+	struct fd_file *late;
+	uint64_t start;
+	int rc;
+
+	fake_blk[0].full = true;
+	start = plat_now();
+	is(transfer(disk, true, buf, 100, 0), 100, "a write waits for a backend that is away");
+	ok(plat_now() - start >= 2000000000ull, "as long as it takes");
+	thread_join(t);
+	fake_blk[0].sectors *= 2;
+	is(disk->ops->size(disk), (off_t)fake_blk[0].sectors * 512, "a disk that grows is larger at once");
+
+	open_disk("/dev/blk1", O_RDWR, &rc);
+	is(rc, -ENOENT, "there is no second disk");
+	fake_blk[1].absent = false;
+	fake_blk[1].blank = true;
+	changed();
+	open_disk("/dev/blk1", O_RDWR, &rc);
+	is(rc, -ENOENT, "one that is not described yet has no name");
+	fake_blk[1].blank = false;
+	changed();
+	late = open_disk("/dev/blk1", O_RDWR, &rc);
+	ok(late && transfer(late, true, buf, 100, 5) == 100, "but then it has, and can be used");
+
+	fake_blk[0].gone = true;
+	fake_blk[0].life++;
+	changed();
+	is(transfer(disk, false, buf, 100, 0), -ENODEV, "a disk that is taken away says so");
+	is(transfer(disk, true, buf, 100, 0), -ENODEV, "also to who writes");
+	is(disk->ops->sync(disk), -ENODEV, "and to fsync()");
+	open_disk("/dev/blk0", O_RDWR, &rc);
+	is(rc, -ENXIO, "and cannot be opened");
+	fake_blk[0].gone = false;
+	changed();
+	is(transfer(disk, false, buf, 100, 0), -ENODEV, "what comes in its place is another disk to old descriptors");
+	disk->ops->close(disk);
+	disk = open_disk("/dev/blk0", O_RDWR, &rc);
+	ok(disk && transfer(disk, false, buf, 100, 0) == 100, "and is there for new ones");
+	ok(transfer(late, false, buf, 100, 5) == 100, "the other one was there all the time");
+}
+
 /* ---- Configurations ---- */
 
 static void run(void *arg)
@@ -249,6 +311,10 @@ static void run(void *arg)
 		test_read_only();
 	} else {
 		disk = open_disk("/dev/blk0", O_RDWR, &rc);
+		if (fake.changes) {
+			test_changes();
+			exit(tap_failures ? 1 : 0);
+		}
 		test_threads();
 		test_large();
 		test_edges();
@@ -285,6 +351,11 @@ static void read_only(void)
 	fake_blk[0].read_only = true;
 }
 
+static void changing(void)
+{
+	fake.changes = 7;
+}
+
 static void (*configure)(void);
 
 static void child(void)
@@ -317,5 +388,6 @@ int main(void)
 	with("sectors of 4096 bytes", large_sectors);
 	with("a short ring, small requests, no flush, no discard", short_ring);
 	with("a read-only disk", read_only);
+	with("disks that come and go", changing);
 	return tap_done();
 }

@@ -12,8 +12,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lab
 import xl  # noqa: E402
 from xl import net, tap  # noqa: E402
 
-CYCLES = 25  # of a disk and an interface each: 50 attaches and detaches
-HOST = xl.host(["test/guest/hotplug"])
+CYCLES = int(os.environ.get("PITH_CYCLES", "6"))  # of a disk and an interface each; a cycle takes some 3 s
+HOST = xl.host(["test/guest/hotplug", "demos/httpd"])
 OTHER = HOST.address.rpartition(".")[0] + ".53"
 DISK, SECOND = HOST.job + "/hot0.img", HOST.job + "/hot1.img"
 
@@ -30,6 +30,7 @@ class Load(threading.Thread):
             try:
                 assert net.curl("http://%s/" % HOST.address) == b"ok\n"
                 self.done += 1
+                time.sleep(0.02)
             except Exception as why:  # noqa: BLE001
                 if not self.away:
                     self.failed.append(repr(why))
@@ -121,6 +122,28 @@ def cycles():
         assert said.count(what) == CYCLES, (what, said)
 
 
+# A vif holds its module, and one that is loaded again waits for what the hotplug script says.
+RELOAD = """
+cd /sys/bus/xen-backend/drivers
+echo vif-%(domid)s-0 > vif/unbind && echo vbd-%(domid)s-51712 > vbd/unbind && rmmod xen_netback && rmmod xen_blkback && sleep 1 || exit 1
+for m in $(grep -E 'net-?back|blk-?back' /mod/order); do insmod /mod/$m || exit 1; done
+sleep 1
+brctl addif %(bridge)s vif%(domid)s.0 && ip link set vif%(domid)s.0 up && xenstore-write /local/domain/0/backend/vif/%(domid)s/0/hotplug-status connected
+"""
+
+
+@tap.point("both backend modules are unloaded and loaded: it serves on, and nothing on the disk is lost")
+def modules():
+    start, load.away = len(guest.read()), True
+    shell(RELOAD % {"domid": guest.domid, "bridge": HOST.bridge})
+    guest.expect("blk0: up,", start=start)
+    guest.expect("nic0: up,", start=start)
+    guest.serves(80)
+    load.away, done = False, load.done
+    time.sleep(1)
+    assert load.done > done and "broken" not in guest.read(), guest.console
+
+
 @tap.point("its only interface and disk go and come back")
 def first():
     load.away = True
@@ -134,6 +157,15 @@ def first():
     done = load.done
     time.sleep(1)
     assert load.done > done
+
+
+@tap.point("maxmem above memory: what is not there is never used")
+def pod():
+    with xl.Guest(HOST, "demos/httpd", "ip=%s/%d pith.log=info --" % (OTHER, HOST.bits), [xl.vif(HOST, 3)], memory=32, extra="maxmem=96", name="pith-more") as more:
+        more.serves(80, OTHER)
+        if xl.FLAVOUR == "pvh":
+            more.expect("balloon: the host has 65536 of")
+        assert len(net.curl("http://%s/bench.html" % OTHER)) == 612
 
 
 @tap.point("all of it was in order")
