@@ -127,7 +127,7 @@ bool blk_arm(unsigned n)
 
 		if (q->done != BLKFRONT_NONE)
 			return true;
-		if (d->connected && (ring_arm(&q->ring) || q->ring.broken))
+		if (d->connected && (ring_arm(&q->ring, 0) || q->ring.broken))
 			return true;
 	}
 	return false;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "netfront/netfront.h"
 
+#include "core/plat.h"
+
 /*
  * nic.h for Xen, over all queues of an interface. The work is in tx.c and rx.c; bringing up and
  * down in connect.c. Frames go out on the queue that their addresses and ports choose, so that a
@@ -9,6 +11,8 @@
  * An interface that is not connected, or broken, takes every frame and drops it: carrier is down,
  * and nobody has to handle a new kind of error.
  */
+
+#define SENT_NS 10000000u
 
 /*
  * Receive offloads are always there: we published that we take blank checksums and large frames.
@@ -160,6 +164,25 @@ void nic_kick(unsigned n)
 }
 
 /*
+ * Sent frames: an event when half of what is out was answered, but only where somebody may be
+ * waiting for room. Elsewhere answers are taken when there is something else to do, or after
+ * SENT_NS: an event for each costs both domains a switch.
+ */
+static bool arm_tx(struct netfront_queue *q)
+{
+	uint32_t out = q->tx.prod - q->tx.cons;
+
+	if (out == 0)
+		return false;
+	if (ring_pending(&q->tx) > 0)
+		return true;
+	if (ring_room(&q->tx) < q->tx.slots / 4)
+		return ring_arm(&q->tx, out / 2);
+	evtchn_nap(plat_now() + SENT_NS);
+	return false;
+}
+
+/*
  * ring_arm() writes rsp_event, then looks once more: either we see the backend's answer or it sees
  * our wish. Tokens not fetched, a frame that stands whole, a ring found broken are work too: no
  * event would come for them. Returning early leaves rings unarmed; the caller polls and arms them
@@ -181,7 +204,7 @@ bool nic_arm(unsigned n)
 			return true;
 		if (!nic->connected)
 			continue;
-		if (q->in.whole || ring_arm(&q->rx) || ring_arm(&q->tx) || q->rx.broken || q->tx.broken)
+		if (q->in.whole || ring_arm(&q->rx, 0) || arm_tx(q) || q->rx.broken || q->tx.broken)
 			return true; /* broken: polling says so */
 	}
 	return false;

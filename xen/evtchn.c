@@ -40,6 +40,7 @@ struct port {
 
 static struct port ports[EVTCHN_WAIT_MAX];
 static unsigned n_ports;
+static uint64_t nap = PLAT_FOREVER; /* the next wait ends then */
 
 static struct port *find(unsigned port)
 {
@@ -162,11 +163,20 @@ static void sleep(unsigned *v, unsigned n, uint64_t deadline)
 	hypercall_poll(v, 0, clock_to_system(stray < deadline ? stray : deadline));
 }
 
+void evtchn_nap(uint64_t when)
+{
+	if (when < nap)
+		nap = when;
+}
+
 void evtchn_wait(uint64_t deadline)
 {
 	unsigned v[EVTCHN_WAIT_MAX];
 	unsigned n;
 
+	if (nap < deadline)
+		deadline = nap;
+	nap = PLAT_FOREVER;
 	if (deadline <= clock_now())
 		return;
 	n = list(v, &deadline);

@@ -129,12 +129,15 @@ static inline void ring_peek(const struct ring *r, uint32_t ahead, void *rsp, ui
 	RING_FETCHED(from, len);
 }
 
-/* Asks for an event at the next response; true, and no event is due, when one is there already. */
-static inline bool ring_arm(struct ring *r)
+/*
+ * Asks for an event once more than `after` further responses are there; true, and no event is due,
+ * when that is so already.
+ */
+static inline bool ring_arm(struct ring *r, uint32_t after)
 {
-	r->shared->rsp_event = r->cons + 1;
+	r->shared->rsp_event = r->cons + after + 1;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* our wish before its counter: one of us two sees the other */
-	return ring_pending(r) > 0;
+	return ring_pending(r) > after;
 }
 
 #endif

@@ -64,6 +64,9 @@ void evtchn_send(unsigned port);
  */
 void evtchn_wait(uint64_t deadline);
 
+/* The next evtchn_wait() ends at `when` at the latest: for a device that looks at something then, though no event comes. */
+void evtchn_nap(uint64_t when);
+
 /* The same for one port; the others keep their events. For the blocking talk with xenstored. */
 void evtchn_wait_for(unsigned port, uint64_t deadline);
 

@@ -130,6 +130,47 @@ static void after_seal(void)
 	must(strstr(xenhost_console(), "gnttab: no pages for a device that was not there at the start") != NULL);
 }
 
+/* Sends n frames, rings once, and waits as the loop does until all tokens are back. Returns how many events that took. */
+static unsigned long batch(unsigned n)
+{
+	struct nic_stats before, after;
+	uint64_t sends = xenhost.sends, began = plat_now();
+	unsigned back = 0;
+	void *token[64];
+
+	nic_stats(0, &before);
+	for (unsigned i = 0; i < n; i++)
+		must(nic_tx(0, &(struct nic_frag){ arena, 1000 }, 1, NULL, arena) == 0);
+	nic_kick(0);
+	nic_kick(0);
+	must(xenhost.sends == sends + 1);
+	while (back < n) {
+		if (!nic_arm(0))
+			plat_wait(PLAT_FOREVER);
+		back += nic_tx_done(0, token, 64);
+	}
+	nic_stats(0, &after);
+	must(after.kicks == before.kicks + 1 && plat_now() - began < 100000000);
+	return after.wakes - before.wakes;
+}
+
+/* What frames cost: one event to the backend for a batch of them, and none back, or next to none where the ring is nearly full. */
+static void batches(void)
+{
+	struct nic_info info;
+	unsigned long events = 0;
+
+	xenhost_nic[0].sg = xenhost_nic[0].split = true;
+	boot();
+	open_nic(&info);
+	plain = true;
+	for (unsigned i = 0; i < 40; i++)
+		events += batch(1 + (unsigned)xenhost_below(150));
+	must(events <= 1); /* the very first answer's: a new ring asks for it */
+	for (unsigned i = 0; i < 40; i++)
+		must(batch(200 + (unsigned)xenhost_below(38)) <= 2);
+}
+
 static void no_ports(void)
 {
 	struct nic_info info;
@@ -299,6 +340,7 @@ int main(void)
 	ok(no_memory_all(), "no memory: the n-th allocation fails, for all n");
 	ok(xenhost_child(no_grants, 0), "no grants: fewer than it would like");
 	ok(xenhost_child(no_ports, 0), "no event channels");
+	ok(xenhost_seeds(batches, 20) == 20, "batches: events for each, both ways");
 	ok(xenhost_child(after_seal, 0), "opened after the seal: refused in one line");
 	ok(xenhost_child(stuck_1, 0), "handshake: backend stays Initialising");
 	ok(xenhost_child(stuck_2, 0), "handshake: backend stays InitWait");
