@@ -113,8 +113,7 @@ static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t len)
 {
 	struct sock *s = arg;
 
-	(void)pcb;
-	(void)len;
+	segs_acked(pcb, len);
 	if (s->unwritable && sock_stream_writable(s)) {
 		s->unwritable = false;
 		sock_wake(s, POLLOUT);

@@ -63,7 +63,7 @@
 #define TCP_WND (512 * 1024)
 #define LWIP_WND_SCALE 1
 #define TCP_RCV_SCALE 4
-#define TCP_SND_BUF (512 * 1024)
+#define TCP_SND_BUF (1024 * 1024)
 #define TCP_SND_QUEUELEN 4096
 #define LWIP_DISABLE_TCP_SANITY_CHECKS 1 /* they are about the sockets that we do not use */
 #define TCP_SNDLOWAT 2048

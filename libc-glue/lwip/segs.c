@@ -302,6 +302,21 @@ void segs_output(struct tcp_pcb *pcb)
 	}
 }
 
+/*
+ * In slow start lwIP counts two packets of an ACK (RFC 3465 2.2), for peers that acknowledge every
+ * second one. One whose device joins packets acknowledges 45 at once; with two of them counted its
+ * window would not be open after 64 MB. So the rest counts too, as in Linux, but not while losses
+ * are repaired. tcp_output() comes after this.
+ */
+void segs_acked(struct tcp_pcb *pcb, u16_t len)
+{
+	u32_t counted = 2u * pcb->mss;
+
+	if (len <= counted || pcb->cwnd >= pcb->ssthresh || (pcb->flags & (TF_INFR | TF_RTO)))
+		return;
+	pcb->cwnd = LWIP_MIN(pcb->cwnd + len - counted, pcb->ssthresh);
+}
+
 static u32_t seq_of(const struct tcp_seg *seg)
 {
 	return lwip_ntohl(seg->tcphdr->seqno);

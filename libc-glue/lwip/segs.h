@@ -46,6 +46,9 @@ bool segs_tail_is_long(const struct tcp_pcb *pcb);
 /* tcp_output(), and before it cuts what does not fit in the window as it is. */
 void segs_output(struct tcp_pcb *pcb);
 
+/* In the callback for len bytes that the peer has acknowledged. */
+void segs_acked(struct tcp_pcb *pcb, u16_t len);
+
 /* After a segment of pcb's came in, and after its timers ran. */
 void segs_after_input(struct tcp_pcb *pcb);
 void segs_after_timer(struct tcp_pcb *pcb);

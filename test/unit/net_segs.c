@@ -200,6 +200,24 @@ static void test_bulk(void)
 	part();
 }
 
+/* Each ACK covers all that is out, as those of a host whose device joins packets: what is out doubles each time. */
+static void test_slow_start(void)
+{
+	meet_peer(&(struct peer){ .window = 500000, .silent = true });
+	put(400000);
+	wait_ms(1);
+	for (unsigned i = 0; i < 6; i++) {
+		say_ack();
+		wait_ms(1);
+	}
+	ok(peer.got > 300000 && peer.beyond == 0, "slow start: %u bytes in 6 round trips", (unsigned)peer.got);
+	peer.silent = false;
+	say_ack();
+	wait_ms(10);
+	is(peer.got, sent, "slow start: all arrives");
+	part();
+}
+
 static void test_windows(void)
 {
 	static const uint32_t windows[] = { 100, 1000, 1459, 1460, 1461, 2920, 5000, 10000, 65535 };
@@ -431,6 +449,7 @@ int main(void)
 	netglue_host();
 	wait_ms(100);
 	test_bulk();
+	test_slow_start();
 	test_windows();
 	test_closed_window();
 	test_partial_acks();
