@@ -297,6 +297,7 @@ static void test_changes(void)
 	disk = open_disk("/dev/blk0", O_RDWR, &rc);
 	ok(disk && transfer(disk, false, buf, 100, 0) == 100, "and is there for new ones");
 	ok(transfer(late, false, buf, 100, 5) == 100, "the other one was there all the time");
+	late->ops->close(late);
 }
 
 /* ---- Configurations ---- */
