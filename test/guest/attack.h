@@ -43,6 +43,9 @@
 #define PF_USER (attack_place() == ON_PV ? 0 : 4u) /* Xen takes a PV guest's ring 3 for its kernel */
 #define PF_FETCH 16u
 
+/* gate_call() with the register behind its arguments, of which KVM's gate knows nothing. */
+long attack_call(unsigned number, uint64_t a, uint64_t b, uint64_t c, uint64_t d) __asm__("gate_call");
+
 static jmp_buf attack_back;
 static struct gate_frame attack_frame;
 static unsigned attack_points, attack_failed;

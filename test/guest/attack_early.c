@@ -67,7 +67,7 @@ static void try_clock(uintptr_t page)
 
 static long ask_version(void)
 {
-	return gate_call_more(GATE_CALL_HYPERCALL, 0, 0, 0, XEN_VERSION).rc;
+	return attack_call(GATE_CALL_HYPERCALL, 0, 0, 0, XEN_VERSION);
 }
 
 /* Two marks that a page can be given before the seal: others reach it, and it can never change. */

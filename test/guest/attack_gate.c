@@ -276,7 +276,7 @@ static void refusals_hvm(void)
 	};
 
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
-		attack_point(gate_call_more(GATE_CALL_HYPERCALL, calls[i].command, GATE_DATA, 1, calls[i].number).rc == -ERR_PERM, calls[i].what);
+		attack_point(attack_call(GATE_CALL_HYPERCALL, calls[i].command, GATE_DATA, 1, calls[i].number) == -ERR_PERM, calls[i].what);
 	attack_point(gate_call(GATE_CALL_GRANT, (uintptr_t)arena, 1, 400) == -ERR_PERM, "a page that was not shared cannot be granted");
 	attack_point(gate_map((uintptr_t)arena, PAGE_SIZE, GATE_READ | GATE_WRITE | GATE_SHARED) == -ERR_PERM, "nor be shared now");
 	attack_point(gate_call(GATE_CALL_TABLE, 1ull << 38, 30, GATE_SHARED_INFO) == -ERR_PERM, "the shared info cannot become a page table");
