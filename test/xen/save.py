@@ -6,11 +6,13 @@
 The guest is test/guest/moved.c. Every word that arrives is counted and must be the next one, on both sides; the guest reads back what
 it writes to its disk; its clocks are compared with dom0's.
 """
+import fcntl
 import os
 import re
 import socket
 import struct
 import sys
+import termios
 import threading
 import time
 
@@ -22,7 +24,7 @@ CYCLES, MIGRATIONS = 20, 10
 WALL_NS = 50e6
 WORDS = 4096
 IMAGE = "/job/saved"
-DISK = 2 << 20
+DISK = 1 << 20
 
 # busybox' date knows no %N, its adjtimex tells microseconds
 CLOCK = """t() { n=$(date +%s%N); case $n in *N) adjtimex | awk '/tv_sec/ { s = $2 } /tv_usec/ { printf "%d%06d000\\n", s, $2 }' ;; *) echo $n ;; esac; }
@@ -32,13 +34,17 @@ HOST = xl.host(["test/guest/moved"])
 
 
 class Traffic(threading.Thread):
-    """One connection, for as long as it lives: takes the guest's words and sends 128 of its own every 20 ms."""
+    """One connection, for as long as it lives: takes the guest's words and sends 128 of its own every 20 ms.
+
+    What this side has under way when the guest is taken away it sends again later and later, as TCP does: up to as long again as
+    the guest was away. So mostly nothing is, see quiet().
+    """
 
     def __init__(self):
         super().__init__(daemon=True)
         self.socket = socket.create_connection((HOST.address, 9), 20)
-        self.socket.settimeout(90)
-        self.taken, self.sent, self.why, self.stop = 0, 0, None, False
+        self.socket.settimeout(None)
+        self.taken, self.sent, self.why, self.stop, self.paused = 0, 0, None, False, False
         self.start()
         threading.Thread(target=self.give, daemon=True).start()
 
@@ -60,14 +66,24 @@ class Traffic(threading.Thread):
     def give(self):
         try:
             while not self.stop:
+                if self.paused:
+                    time.sleep(0.02)
+                    continue
                 self.socket.sendall(struct.pack("<128Q", *range(self.sent, self.sent + 128)))
                 self.sent += 128
                 time.sleep(0.02)
         except OSError as why:
             self.why = self.why or why
 
-    def goes_on(self, guest, seconds=60):
+    def quiet(self):
+        """Sends no more, until goes_on(), and waits until the guest has everything."""
+        self.paused, end = True, time.monotonic() + 60
+        while struct.unpack("i", fcntl.ioctl(self.socket, termios.TIOCOUTQ, b"    "))[0] and time.monotonic() < end:
+            time.sleep(0.02)
+
+    def goes_on(self, guest, seconds=120):
         """Waits until words have passed that were sent after now."""
+        self.paused = False
         goal, end = self.taken + 16 * WORDS, time.monotonic() + seconds
         while self.taken < goal:
             assert self.why is None, "the connection has ended: %r\n%s" % (self.why, guest.read()[-2000:])
@@ -79,7 +95,7 @@ class Traffic(threading.Thread):
         self.socket.close()
 
 
-def status():
+def ask():
     """What the guest says of itself, and dom0's time in ns just before and just after."""
     lines = HOST.shell(CLOCK + "t; nc %s 10 < /dev/null; t" % HOST.address)[1].split("\n")
     said = lines[1].split()
@@ -88,15 +104,28 @@ def status():
     return {k: v if k == "random" else int(v) for k, v in values.items()}, int(lines[0]), int(lines[2])
 
 
+def status():
+    """ask() at a moment when it was answered quickly: what comes between the two times can be compared with them."""
+    best = None
+    for _ in range(6):
+        now = ask()
+        if best is None or now[2] - now[1] < best[2] - best[1]:
+            best = now
+        if best[2] - best[1] < WALL_NS:
+            break
+    return best
+
+
 class Judge:
     """What must hold after each cycle, whatever happened."""
 
     def __init__(self):
-        self.mono, self.passes, self.words, self.off, self.randoms = 0, 0, 0, 0.0, set()
+        self.mono, self.passes, self.words, self.off, self.window, self.randoms = 0, 0, 0, 0, 0, set()
 
     def look(self, guest):
         now, before, after = status()
         self.off = max(self.off, before - now["wall"], now["wall"] - after)
+        self.window = max(self.window, after - before)
         assert now["mono"] > self.mono and now["back"] == 0, "the clock goes back: %s" % now
         assert self.off < WALL_NS, "the wall clock is %.0f ms from dom0's: %s" % (self.off / 1e6, (now, before, after))
         assert now["wrong"] == 0 and now["errors"] == 0, "%s\n%s" % (now, guest.read()[-2000:])
@@ -106,7 +135,10 @@ class Judge:
         self.mono, self.passes, self.words = now["mono"], now["passes"], now["words"]
         return moved
 
-    def goes_on(self, guest, seconds=60):
+    def clock(self):
+        return "the wall clock at most %.0f ms outside of dom0's, looked at twice within %.0f ms" % (self.off / 1e6, self.window / 1e6)
+
+    def goes_on(self, guest, seconds=180):
         """The disk is written and words arrive, since the last look."""
         end = time.monotonic() + seconds
         while not self.look(guest):
@@ -141,12 +173,14 @@ def cycles():
         traffic, judge, start = Traffic(), Judge(), time.monotonic()
         for n in range(CYCLES):
             traffic.goes_on(g)
+            if n % 5:
+                traffic.quiet()
             save(g)
             restore(g)
             traffic.goes_on(g)
             judge.goes_on(g)
-        tap.note("%d cycles in %.0f s, %.1f MB of words, %d passes over the disk, wall clock within %.0f ms" %
-                 (n + 1, time.monotonic() - start, traffic.taken * 8 / 1e6, judge.passes, judge.off / 1e6))
+        tap.note("%d cycles in %.0f s, %.1f MB of words, %d passes over the disk, %s" %
+                 (n + 1, time.monotonic() - start, traffic.taken * 8 / 1e6, judge.passes, judge.clock()))
         traffic.close()
         assert "broken" not in g.read(), g.console
 
@@ -188,12 +222,14 @@ if xl.FLAVOUR == "pvh":
             traffic, judge, start = Traffic(), Judge(), time.monotonic()
             for n in range(MIGRATIONS):
                 traffic.goes_on(g)
+                if n % 5:
+                    traffic.quiet()
                 code, said = migrate(g)
                 assert code == 0, "%s\n%s" % (said, g.read()[-2000:])
                 g.attach()
                 traffic.goes_on(g)
                 judge.goes_on(g)
-            tap.note("%d migrations in %.0f s, wall clock within %.0f ms" % (n + 1, time.monotonic() - start, judge.off / 1e6))
+            tap.note("%d migrations in %.0f s, %s" % (n + 1, time.monotonic() - start, judge.clock()))
             traffic.close()
 else:
     @tap.point("live migration of PV: refused by a Xen without shadow paging, and the guest goes on")
