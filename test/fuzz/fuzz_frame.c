@@ -18,6 +18,7 @@
 #include "libc-glue/fd.h"
 #include "libc-glue/lwip/arena.h"
 #include "libc-glue/sock.h"
+#include "lwip/dns.h"
 #include "test/fake/boot.h"
 #include "test/fake/fake.h"
 #include "test/fake/netfault.h"
@@ -168,7 +169,7 @@ void nic_rx_lent(unsigned n, unsigned *lent, unsigned *total)
 
 int nic_tx(unsigned n, const struct nic_frag *v, unsigned nv, const struct nic_offload *off, void *token)
 {
-	uint8_t frame[256];
+	uint8_t frame[256] = { 0 };
 	size_t len = 0;
 
 	(void)off;
@@ -181,8 +182,7 @@ int nic_tx(unsigned n, const struct nic_frag *v, unsigned nv, const struct nic_o
 		memcpy(frame + len, v[i].base, part);
 		len += part;
 	}
-	if (n == 0)
-		fuzz_peer_saw(&peer, frame, len);
+	fuzz_peer_saw(&peer, frame, len);
 	nic[n].token[nic[n].n_tokens++] = token;
 	return 0;
 }
@@ -350,7 +350,7 @@ void fuzz_begin(void)
 	frames = calloc(1, sizeof *frames);
 	fake.quiet = true;
 	fake.memory = 3u << 20;
-	fake.cmdline = "ip=10.0.0.1/24,gw=10.0.0.9 ip6=auto ip1=dhcp";
+	fake.cmdline = "ip=10.0.0.1/24,gw=10.0.0.9 ip6=auto ip1=dhcp dns=10.0.0.9";
 	fake_boot();
 	peer = (struct fuzz_peer){ .port = 4000, .seq = 1000 };
 	netglue_start();
@@ -363,10 +363,16 @@ void fuzz_begin(void)
 
 /* ---- the program ---- */
 
+static void answered(const char *name, const ip_addr_t *ip, void *arg)
+{
+	(void)name, (void)ip, (void)arg;
+}
+
 static void use(unsigned what)
 {
 	static char buf[4096];
 	unsigned i = fuzz_below(FDS);
+	ip_addr_t found;
 	int fd = fds[i];
 
 	switch (what) {
@@ -376,6 +382,9 @@ static void use(unsigned what)
 	case 1:
 	case 2:
 		netglue_recv(fd, buf, 1u + fuzz_u16() % sizeof buf, MSG_DONTWAIT);
+		break;
+	case 6:
+		(void)dns_gethostbyname("a.example", &found, answered, NULL);
 		break;
 	case 3:
 		if (fds[4] < 0)
@@ -424,7 +433,7 @@ void fuzz_run(void)
 			fuzz_packet_draw(&p, &peer, what);
 			throw(&p, how >> 3 & 1, how);
 		} else if (what < 13) {
-			use(fuzz_below(7));
+			use(fuzz_below(8));
 		} else if (what < 15) {
 			turn(MS << fuzz_below(14));
 		} else {

@@ -27,6 +27,8 @@ struct fuzz_peer {
 	uint16_t port;
 	uint32_t seq, ack;
 	bool synced;
+	uint8_t xid[4], client[6];     /* of the last DHCP request */
+	uint16_t dns_port, dns_id;     /* of the last question for a name */
 };
 
 static const uint8_t fuzz_us6[16] = { 0xfe, 0x80, [9] = 0, [10] = 0x5e, 0xff, 0xfe, 0x10, 0, 1 }, fuzz_host6[16] = { 0xfe, 0x80, [15] = 9 };
@@ -57,11 +59,27 @@ static inline unsigned fuzz_sum(const uint8_t *p, size_t len, uint64_t sum)
 	return (unsigned)(~sum & 0xffff);
 }
 
+/* What an answer must repeat. */
+static inline void fuzz_peer_saw_udp(struct fuzz_peer *c, const uint8_t *udp, size_t len)
+{
+	unsigned to = (unsigned)udp[2] << 8 | udp[3];
+
+	if (to == 67 && len >= 8 + 34) {
+		memcpy(c->xid, udp + 8 + 4, 4);
+		memcpy(c->client, udp + 8 + 28, 6);
+	} else if (to == 53 && len >= 10) {
+		c->dns_port = (uint16_t)(udp[0] << 8 | udp[1]);
+		c->dns_id = (uint16_t)(udp[8] << 8 | udp[9]);
+	}
+}
+
 /* From a frame of ours on its way out: where our side of the connection is. */
 static inline void fuzz_peer_saw(struct fuzz_peer *c, const uint8_t *frame, size_t len)
 {
 	const uint8_t *ip = frame + FUZZ_ETHER, *tcp = ip + 20;
 
+	if (len >= FUZZ_ETHER + 28 && frame[12] == 8 && !frame[13] && ip[0] == 0x45 && ip[9] == 17)
+		fuzz_peer_saw_udp(c, tcp, len - FUZZ_ETHER - 20);
 	if (len < FUZZ_ETHER + 40 || frame[12] != 8 || frame[13] || ip[0] != 0x45 || ip[9] != 6 || (tcp[2] << 8 | tcp[3]) != c->port)
 		return;
 	c->ack = fuzz_get32(tcp + 4) + !!(tcp[13] & (FUZZ_SYN | FUZZ_FIN));
@@ -110,6 +128,10 @@ static inline uint8_t *fuzz_ip6(struct fuzz_packet *p, unsigned proto, size_t le
 	if (how & 4) {
 		ip[6] = kinds[how & 3];
 		next[0] = (uint8_t)proto;
+		if (ip[6] == 44 && how & 8) {
+			fuzz_put16(next + 2, (fuzz_byte() & 7u) << 3 | (fuzz_byte() & 1));
+			next[7] = 1;
+		}
 		next += 8;
 		len += 8;
 	}
@@ -197,7 +219,7 @@ static inline void fuzz_draw_tcp(struct fuzz_packet *p, struct fuzz_peer *c, boo
 {
 	unsigned how = fuzz_byte();
 	size_t options = (how & 3) * 4u, len = how & 8 ? fuzz_below(600) : 0;
-	uint8_t *t = v6 ? fuzz_ip6(p, 6, 20 + options + len, how >> 5) : fuzz_ip4(p, 6, 20 + options + len);
+	uint8_t *t = v6 ? fuzz_ip6(p, 6, 20 + options + len, how >> 4) : fuzz_ip4(p, 6, 20 + options + len);
 	struct fuzz_peer other = { .port = (uint16_t)(5000 + (how & 3)), .seq = 5000, .ack = c->ack };
 
 	fuzz_tcp_head(t, how & 16 ? &other : c, how & 4 ? fuzz_byte() : FUZZ_ACK, options);
@@ -211,22 +233,43 @@ static inline void fuzz_draw_tcp(struct fuzz_packet *p, struct fuzz_peer *c, boo
 		fuzz_put32(t + 8, c->ack + (uint32_t)(int16_t)fuzz_u16());
 }
 
-static inline void fuzz_draw_udp(struct fuzz_packet *p, bool v6)
+/* A BOOTP reply with DHCP's cookie, a message type and options, to whoever asked last. */
+static inline void fuzz_draw_dhcp(struct fuzz_packet *p, const struct fuzz_peer *c)
 {
-	static const uint16_t ports[] = { 5353, 7, 68, 53, 9, 546 };
-	unsigned how = fuzz_byte();
-	size_t len = how & 8 ? 300 : fuzz_below(64);
-	uint8_t *u = v6 ? fuzz_ip6(p, 17, 8 + len, how >> 5) : fuzz_ip4(p, 17, 8 + len);
+	uint8_t *u = fuzz_ip4(p, 17, 8 + 300), *b = u + 8;
 
-	fuzz_put16(u, ports[how % 6] == 68 ? 67 : 53);
-	fuzz_put16(u + 2, ports[how % 6]);
+	memset(p->bytes, 0xff, 6);
+	fuzz_put32(p->bytes + FUZZ_ETHER + 16, 0xffffffff);
+	fuzz_put16(u, 67);
+	fuzz_put16(u + 2, 68);
+	fuzz_put16(u + 4, 308);
+	memcpy(b, "\2\1\6", 3);
+	memcpy(b + 4, c->xid, 4);
+	fuzz_put32(b + 16, 0x0a000100u | fuzz_byte());
+	memcpy(b + 28, c->client, 6);
+	memcpy(b + 236, "\x63\x82\x53\x63\x35\x01", 6);
+	b[242] = 2 + fuzz_byte() % 5;
+	memcpy(b + 243, "\x36\x04\x0a\x00\x01\x01\x33\x04\x00\x00\x0e\x10", 12);
+	fuzz_bytes(b + 255, 44);
+}
+
+static inline void fuzz_draw_udp(struct fuzz_packet *p, const struct fuzz_peer *c, bool v6)
+{
+	static const uint16_t ports[] = { 5353, 7, 53, 9, 546, 0 };
+	unsigned how = fuzz_byte(), port = ports[how % 6];
+	size_t len = 12 + fuzz_below(64);
+	uint8_t *u = v6 ? fuzz_ip6(p, 17, 8 + len, how >> 4) : fuzz_ip4(p, 17, 8 + len);
+
+	fuzz_put16(u, 53);
+	fuzz_put16(u + 2, port ? port : c->dns_port);
 	fuzz_put16(u + 4, (unsigned)(8 + len));
-	fuzz_bytes(u + 8, len < 48 ? len : 48);
-	if (len < 300)
-		return;
-	u[8] = 2; /* a BOOTP reply with DHCP's cookie and options */
-	memcpy(u + 8 + 236, "\x63\x82\x53\x63", 4);
-	fuzz_bytes(u + 8 + 240, 48);
+	fuzz_bytes(u + 8, len < 56 ? len : 56);
+	if (!port) { /* an answer to the question */
+		fuzz_put16(u + 8, c->dns_id);
+		fuzz_put16(u + 10, 0x8180u | (how & 16));
+		fuzz_put16(u + 12, 1);
+		memcpy(u + 20, "\1a\7example\0\0\1\0\1", 15);
+	}
 }
 
 static inline void fuzz_draw_control(struct fuzz_packet *p, unsigned what)
@@ -244,13 +287,13 @@ static inline void fuzz_draw_control(struct fuzz_packet *p, unsigned what)
 		m[0] = how & 1 ? 8 : fuzz_byte();
 		fuzz_bytes(m + 1, len < 40 ? len - 1 : 39);
 	} else {
-		m = fuzz_ip6(p, 58, len, how >> 5);
+		m = fuzz_ip6(p, 58, len, how >> 4);
 		m[0] = types[how % sizeof types];
 		fuzz_bytes(m + 4, len < 80 ? len - 4 : 76);
 	}
 }
 
-/* A packet by number: 0 and 1 TCP, 2 UDP, 3 TCP and 4 UDP over IPv6, 5 to 7 control messages, 8 ARP, 9 anything. */
+/* A packet by number: 0 and 1 TCP, 2 UDP, 3 TCP and 4 UDP over IPv6, 5 to 7 control messages, 8 ARP and DHCP, 9 anything. */
 static inline void fuzz_packet_draw(struct fuzz_packet *p, struct fuzz_peer *c, unsigned what)
 {
 	unsigned how = fuzz_byte(), changes = how & 7;
@@ -258,9 +301,11 @@ static inline void fuzz_packet_draw(struct fuzz_packet *p, struct fuzz_peer *c, 
 	if (what < 2 || what == 3)
 		fuzz_draw_tcp(p, c, what == 3);
 	else if (what == 2 || what == 4)
-		fuzz_draw_udp(p, what == 4);
+		fuzz_draw_udp(p, c, what == 4);
 	else if (what < 8)
 		fuzz_draw_control(p, what - 5);
+	else if (what == 8 && how & 8)
+		fuzz_draw_dhcp(p, c);
 	else if (what == 8)
 		fuzz_packet_arp(p, fuzz_byte());
 	else {
