@@ -91,7 +91,7 @@ static void set_variable(char **env, int *n, char *word)
 static void check_name(const char *word)
 {
 	if (!strncmp(word, "pith.", 5) && strncmp(word + 5, "log=", 4) && strncmp(word + 5, "stack=", 6) &&
-	    strncmp(word + 5, "queues=", 7))
+	    strncmp(word + 5, "queues=", 7) && strncmp(word + 5, "hotplug=", 8))
 		log_line(LOG_WARN, "args: %s: pith has no such option, ignored", word);
 }
 

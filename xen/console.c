@@ -20,6 +20,7 @@ static struct xencons_interface *ring;
 static unsigned ring_port;
 static uint32_t out, in;   /* ours: out_prod, in_cons */
 static uint32_t told;      /* out, when the other side was last told */
+static uint32_t read_to;   /* out_cons at the last look */
 static uint32_t stuck_at;  /* out_cons when patience ended */
 static bool stuck;
 static uint64_t dropped;
@@ -39,8 +40,13 @@ void console_start(struct xencons_interface *page, unsigned port)
 	evtchn_add(port);
 }
 
+/* Comes before every sleep: that something was read is no event for nothing. */
 void plat_console_flush(void)
 {
+	if (ring && load(&ring->out_cons) != read_to) {
+		read_to = load(&ring->out_cons);
+		evtchn_worked(ring_port);
+	}
 	if (!ring || told == out)
 		return;
 	told = out;

@@ -339,12 +339,30 @@ static void vcpus(void)
 	must(said("xen: 2 vCPUs are there, one is used"));
 }
 
+/* A console that is read and a xenstored that answers are no backends that fire for nothing. */
+static void no_storm(void)
+{
+	struct xenstore_watch w;
+
+	boot(false, false);
+	xenhost.spurious = 0;
+	must(xenstore_watch(&w, "data/w") == 0);
+	for (int i = 0; i < 200; i++) {
+		log_line(LOG_INFO, "line %d", i);
+		if (i >= 100)
+			xenhost_set("/local/domain/1/data/w=%d", i);
+		rest();
+	}
+	must(!said("fires for nothing"));
+}
+
 int main(void)
 {
 	ok(xenhost_seeds(disks, SEEDS) == SEEDS, "a disk comes and goes %d times, in order and by force, with requests out, %d seeds", CYCLES, SEEDS);
 	ok(xenhost_seeds(nics, SEEDS) == SEEDS, "an interface comes and goes %d times, in order and by force, with frames out, %d seeds", CYCLES, SEEDS);
 	ok(xenhost_child(nothing_aside, 0), "behind a seal, with nothing set aside: what was there comes back, what is new is refused in a line");
 	ok(xenhost_seeds(memory, 5) == 5, "memory: xl mem-set up and down; a target that is none; more than there was");
+	ok(xenhost_child(no_storm, 0), "the toolstack's own events are never for nothing");
 	ok(xenhost_child(vcpus, 0), "vCPUs: one line when there are more");
 	return tap_done();
 }
