@@ -169,6 +169,21 @@ def kinds():
         assert not [j for j in jobs if j.startswith("xen/") and "." in j], jobs
 
 
+@tap.point("a fuzz target that runs nothing, too little or not all of its corpus, or that ends badly, fails")
+def fuzz():
+    says = "case \"$*\" in *-runs=0*) echo 'INFO: %d files found in x'; echo 'stat::number_of_executed_units: %d';; " \
+        "*) echo 'stat::number_of_executed_units: %d'; exit %d;; esac"
+    for words, good in ((999, 999, 100000, 0), True), ((999, 999, 3, 0), False), ((1, 1, 100000, 0), False), ((0, 0, 0, 0), False), ((999, 999, 100000, 77), False):
+        with tempfile.TemporaryDirectory() as folder:
+            make(folder, {})
+            os.makedirs(folder + "/test/fuzz")
+            with open(folder + "/test/fuzz/cmdline", "w") as f:
+                os.fchmod(f.fileno(), 0o755)
+                f.write("#!/bin/sh\n%s\n" % (says % words))
+            done = run(folder, "-k", "^fuzz/")
+            assert (done.returncode == 0) == good and "fuzz/cmdline" in done.stdout, done.stdout
+
+
 @tap.point("every script says what it is, and can be run")
 def scripts():
     for folder in (HERE, HERE + "/guest", HERE + "/demos", HERE + "/xen"):
