@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "libc-glue/lwip/announce.h"
+#include "libc-glue/lwip/netdev.h"
 
 /*
  * What a machine does that was saved and restored, or moved: perhaps another port of a switch leads to

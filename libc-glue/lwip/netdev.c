@@ -21,7 +21,6 @@
 #include "core/core.h"
 #include "core/err.h"
 #include "core/plat.h"
-#include "libc-glue/lwip/announce.h"
 #include "libc-glue/lwip/arena.h"
 #include "libc-glue/lwip/netdev_tx.h"
 #include "libc-glue/lwip/pool.h"

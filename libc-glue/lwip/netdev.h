@@ -42,6 +42,9 @@ int netdev_open_next(void);
 void netconf_add(struct netdev *d);
 void stack_tick(void);
 
+/* announce.c: tells the network where netif is now, and asks again what was known of it. */
+void announce_netif(struct netif *netif);
+
 /* Interface n, NULL past the last. */
 struct netdev *netdev_get(unsigned n);
 
