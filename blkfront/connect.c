@@ -6,10 +6,10 @@
  * Bringing a disk up: memory, grants, event channels, and the keys of blkif.h.
  *
  * Memory, grants and event channels are made once, at blk_open(), before the seal, and kept; the
- * rings' contents are new at every connection (netfront/connect.c says why). Features of transport (ring pages, queues) are there at InitWait; those of the
- * disk (size, flush, indirect segments) only when the backend is Connected, because Linux' blkback
- * writes them then. The size may change later: the backend writes `sectors` and then its state once
- * more, which fires our watch.
+ * rings' contents are new at every connection (netfront/make.c says why). Features of transport
+ * (ring pages, queues) are there at InitWait; those of the disk (size, flush, indirect segments)
+ * only when the backend is Connected, because Linux' blkback writes them then. The size may change
+ * later: the backend writes `sectors` and then its state once more, which fires our watch.
  */
 
 #define SECTORS_MAX (UINT64_MAX / 2 / BLKFRONT_UNIT) /* so that no sum of sectors and bytes wraps */

@@ -41,6 +41,14 @@ static int start_connect(struct sock *s)
 	return rc == -EAGAIN ? 0 : rc;
 }
 
+/* The PCB has gone, and the attempt is over: whoever waits for it is told. */
+static void failed(struct sock *s, int error)
+{
+	s->error = error;
+	s->eof = true;
+	sock_wake(s, POLLIN | POLLOUT | POLLRDHUP | POLLHUP | POLLERR);
+}
+
 /* Nobody has been told about the PCB yet: it just goes. */
 void sock_connect_route(struct sock *s)
 {
@@ -52,9 +60,7 @@ void sock_connect_route(struct sock *s)
 	sock_tcp_forget(s);
 	conns_gather();
 	tcp_close(pcb);
-	s->error = -rc;
-	s->eof = true;
-	sock_wake(s, POLLIN | POLLOUT | POLLRDHUP | POLLHUP | POLLERR);
+	failed(s, -rc);
 }
 
 /*
@@ -73,7 +79,7 @@ static int result(struct sock *s)
 	return rc;
 }
 
-/* -EALREADY, -EISCONN or 0: a socket that can try. */
+/* 0: a socket that can try. -EALREADY, -EISCONN; -ENOMEM: it needs a new PCB. */
 static int check_idle(struct sock *s)
 {
 	if (s->state == SOCK_LISTENING || s->state == SOCK_CONNECTED || (s->state == SOCK_OVER && !s->untold))
@@ -137,7 +143,5 @@ void sock_connect_unreachable(struct tcp_pcb *pcb, int error)
 		return;
 	sock_tcp_forget(s);
 	tcp_abandon(pcb, 0);
-	s->error = error;
-	s->eof = true;
-	sock_wake(s, POLLIN | POLLOUT | POLLRDHUP | POLLHUP | POLLERR);
+	failed(s, error);
 }

@@ -75,7 +75,7 @@ static int meaning4(uint8_t code)
 
 void sock_icmp4(struct pbuf *p, const struct netif *in)
 {
-	uint8_t b[ICMP_HEAD + IP4_MAX + QUOTE], *ip = b + ICMP_HEAD;
+	uint8_t b[ICMP_HEAD + IP4_MAX + QUOTE] = { 0 }, *ip = b + ICMP_HEAD; /* it may be shorter than that */
 	unsigned n = pbuf_copy_partial(p, b, sizeof b, 0), hlen = (ip[0] & 15u) * 4;
 	struct quote q;
 	uint32_t words[2];
