@@ -237,6 +237,7 @@ static void up(struct netfront *nic)
 
 	nic->connected = true;
 	nic->gone = false;
+	nic->announce++; /* the port of a bridge that nobody knows to be ours */
 	groups_again(nic);
 	nic_kick(nic->number); /* posts the receive buffers */
 	log_line(LOG_INFO, "nic%u: up, %02x:%02x:%02x:%02x:%02x:%02x, mtu %u,%s%s%s%s %u queues, %u buffers, backend dom%u",
@@ -455,7 +456,6 @@ static void follow_state(struct netfront *nic, enum xenbus_state other)
 static void resume(struct netfront *nic)
 {
 	nic->life = suspend_lives();
-	nic->announce++;
 	nic->link_watch.fired = nic->mtu_watch.fired = false;
 	nic->dev.state = XenbusStateUnknown;
 	nic->begun = false;

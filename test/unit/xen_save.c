@@ -68,7 +68,7 @@ static void idle(void)
 {
 	struct nic_info info;
 	uint64_t before[2], after[2];
-	unsigned ports, watches;
+	unsigned ports, watches, said;
 
 	log_level = LOG_INFO;
 	draw_features();
@@ -77,6 +77,7 @@ static void idle(void)
 	look_at_clocks();
 	ports = xenhost_ports_used();
 	watches = xenhost_watches();
+	said = info.announce;
 	must(plat_random(before, sizeof(before)) == 0);
 	for (int i = 0; i < 6; i++) {
 		bool cancel = i % 3 == 2;
@@ -94,7 +95,7 @@ static void idle(void)
 		must(strstr(xenhost_console(), cancel ? "the suspend was cancelled" : "resumed, life") != NULL);
 	}
 	must(plat_random(after, sizeof(after)) == 0 && memcmp(before, after, sizeof(after)));
-	must(info.announce == 4); /* where it is, said once in each life but the first */
+	must(info.announce - said == 4); /* where it is, said once in each life but the first */
 }
 
 /* ---- frames ---- */

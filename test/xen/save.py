@@ -23,6 +23,8 @@ from xl import tap  # noqa: E402
 CYCLES, MIGRATIONS = 20, 10
 WALL_NS = 50e6
 WORDS = 4096
+MAC = bytes.fromhex("00163e000050")
+ALL_NODES = socket.inet_pton(socket.AF_INET6, "ff02::1")
 IMAGE = "/job/saved"
 DISK = 1 << 20
 
@@ -146,6 +148,37 @@ class Judge:
             time.sleep(0.1)
 
 
+class Ear:
+    """Hears what the guest's interface says to everybody."""
+
+    def __init__(self):
+        self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))  # ETH_P_ALL
+        self.socket.bind((xl.outside_device(HOST), 0))
+        self.socket.setblocking(False)
+
+    def frames(self):
+        while True:
+            try:
+                frame = self.socket.recv(2048)
+            except BlockingIOError:
+                return
+            if frame[6:12] == MAC:
+                yield frame
+
+    def heard(self, seconds=20):
+        """Waits for a gratuitous ARP and an unsolicited neighbour advertisement of the guest's addresses."""
+        wanted, end = {"arp", "na"}, time.monotonic() + seconds
+        address, address6 = socket.inet_aton(HOST.address), socket.inet_pton(socket.AF_INET6, HOST.address6)
+        while wanted and time.monotonic() < end:
+            for f in self.frames():
+                if f[12:14] == b"\x08\x06" and f[28:32] == f[38:42] == address:
+                    wanted.discard("arp")
+                if f[12:14] == b"\x86\xdd" and f[54:55] == b"\x88" and f[62:78] == address6 and f[38:54] == ALL_NODES:
+                    wanted.discard("na")
+            time.sleep(0.05)
+        assert not wanted, "not heard: %s" % wanted
+
+
 def guest(disk=True):
     disks = [xl.disk("%s/moved.img" % HOST.job)] if disk else []
     HOST.shell("rm -f %s/moved.img; truncate -s %d %s/moved.img" % (HOST.job, DISK, HOST.job))
@@ -198,13 +231,16 @@ def cancelled():
         traffic.close()
 
 
-@tap.point("two guests that were restored from one image share no random number")
+@tap.point("two guests that were restored from one image share no random number, and say to the network where they are")
 def twins():
     with guest(disk=False) as g:
         seen = set()
+        g.expect("nic0: " + HOST.address6)  # nobody else has it, which takes a moment to find out
         save(g)
         for _ in range(2):
+            ear = Ear()
             restore(g)
+            ear.heard()
             g.serves(10)
             seen |= {status()[0]["random"] for _ in range(3)}
             g.destroy()
