@@ -31,6 +31,9 @@ uint64_t disk_look(struct disk *d);
  */
 int diskio_run(struct disk *d, enum blk_op op, uint64_t sector, uint64_t sectors, void *data);
 
+/* Flushes every disk, as sync() does; none where no disk is open. */
+void diskio_sync(void);
+
 /* For disk.c: from now on the loop reaps the requests of v[0..n). Threads that wait for room look again. */
 void diskio_start(struct disk *v, unsigned n);
 

@@ -203,3 +203,10 @@ int diskio_run(struct disk *d, enum blk_op op, uint64_t sector, uint64_t sectors
 	}
 	return rc;
 }
+
+void diskio_sync(void)
+{
+	for (unsigned i = 0; i < ndisks; i++)
+		if (disks[i].open)
+			diskio_run(&disks[i], BLK_FLUSH, 0, 0, NULL);
+}

@@ -12,7 +12,7 @@ pith_cc=$build/bin/pith-cc
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 
-{ cd "$include" && find . -name '*.h' ! -name 'newlib.h'; echo ./sched.h; echo ./libgen.h; } | sed 's,^\./\(.*\),#include <\1>,' | sort > "$tmp/all.c"
+{ cd "$include" && find . -name '*.h' ! -name 'newlib.h'; echo ./sched.h; echo ./libgen.h; echo ./unistd.h; } | sed 's,^\./\(.*\),#include <\1>,' | sort > "$tmp/all.c"
 headers=$(wc -l < "$tmp/all.c")
 
 # What the preprocessor leaves of files in our folder, without the bodies of inline functions and structs; of each
@@ -44,6 +44,8 @@ headers=$(wc -l < "$tmp/all.c")
 		}
 		text = text " "
 	}' | sort -u > "$tmp/names"
+# Of newlib's <unistd.h> what programs ask for; the rest is other systems'.
+printf '%s\n' fpathconf pathconf sync ttyname ttyname_r >> "$tmp/names"
 names=$(wc -l < "$tmp/names")
 
 {
