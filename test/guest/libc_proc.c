@@ -51,6 +51,24 @@ static void limits(void)
 	ok(setpriority(PRIO_PROCESS, 99999999, 0) == -1 && errno == ESRCH, "of who is nobody: ESRCH");
 }
 
+/* Limits of files, the terminal's name, everything to its device. */
+static void of_files(void)
+{
+	char name[40] = "";
+	int fds[2];
+
+	ok(pathconf("/", _PC_NAME_MAX) >= 14 && pathconf("/", _PC_PATH_MAX) >= 255 && fpathconf(0, _PC_PIPE_BUF) >= 512, "limits of names and pipes");
+	ok(pathconf("/", -1) == -1 && errno == EINVAL, "a limit that is none: EINVAL");
+	ok(pathconf("/not/there", _PC_NAME_MAX) == -1 && errno == ENOENT, "of what is not there: ENOENT");
+	ok(fpathconf(9999, _PC_NAME_MAX) == -1 && errno == EBADF, "of what is not open: EBADF");
+	is(pipe(fds), 0, "a pipe");
+	ok(!ttyname(fds[0]) && errno == ENOTTY, "is no terminal");
+	ok(isatty(0) ? ttyname(0) && ttyname_r(0, name, sizeof name) == 0 && strcmp(name, ttyname(0)) == 0 : !ttyname(0), "a terminal has a name");
+	close(fds[0]);
+	close(fds[1]);
+	sync();
+}
+
 /* A path's parts, as in POSIX's table. */
 static void paths(void)
 {
@@ -181,6 +199,7 @@ int main(int argc, char **argv)
 	ok(argc >= 1 && argv[argc] == NULL, "argv ends with NULL");
 	identity();
 	limits();
+	of_files();
 	paths();
 	scheduling();
 	environment();
