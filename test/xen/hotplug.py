@@ -38,7 +38,7 @@ class Load(threading.Thread):
 
 
 def shell(words, seconds=180):
-    status, said = HOST.shell(words, seconds)
+    status, said = HOST.shell("(%s\n)" % words, seconds)
     assert status == 0, said
     return said
 
@@ -99,7 +99,7 @@ def vcpus():
 CYCLE = """
 f=/local/domain/%(domid)s/device
 state() { xenstore-read $f/$1/state 2> /dev/null || echo 0; }
-until_is() { t=0; while [ "$(state $1)" != $2 ] && [ $t -lt 300 ]; do usleep 20000; t=$((t + 1)); done; [ $t -lt 300 ] || { echo "$1 is not $2"; exit 1; }; }
+until_is() { t=0; while [ "$(state $1)" != $2 ] && [ $t -lt 1000 ]; do usleep 20000; t=$((t + 1)); done; [ $t -lt 1000 ] || { echo "$1 is $(state $1), not $2"; exit 1; }; }
 xl block-attach %(name)s %(disk)s && xl network-attach %(name)s %(vif)s || exit 1
 until_is vbd/51728 4; until_is vif/1 4
 xl block-detach %(name)s xvdb && xl network-detach %(name)s 1 || exit 1
