@@ -175,6 +175,7 @@ static void test_tls(void)
 static void test_sleep(void)
 {
 	uint64_t late = 0, deadline;
+	unsigned loose = 0;
 	bool early = false;
 
 	for (int i = 0; i < 100; i++) {
@@ -183,9 +184,11 @@ static void test_sleep(void)
 		early |= plat_now() < deadline;
 		if (plat_now() - deadline > late)
 			late = plat_now() - deadline;
+		loose += plat_now() - deadline > LOOSE;
 	}
 	check(!early, "no sleep is too short");
-	check(late < LOOSE, "nor much too long: %llu us", (unsigned long long)late / 1000);
+	/* A busy host is late now and then, a wrong timer as a rule. */
+	check(loose < 5, "nor much too long: %u of them, the longest %llu us", loose, (unsigned long long)late / 1000);
 	deadline = plat_now() + 2 * MS;
 	check(thread_block(deadline) == -ERR_TIMEDOUT && plat_now() >= deadline, "a block without a wake-up ends at its deadline");
 	thread_wake(thread_self());
