@@ -66,7 +66,7 @@ size_t plat_memory(struct plat_range *v, size_t max);
 /*
  * Gives n pages, at most PLAT_BALLOON, to the host for a while, or takes them back. They are the
  * core's, free of any use; what they held is lost. Returns how many of the first of them changed
- * hands (0: not now), or -ERR_NODEV: this machine cannot do it. May poll a device for at most 10 ms.
+ * hands (0: not now), or -ERR_NODEV: this machine cannot do it. May poll a device, for a second where that is broken.
  */
 #define PLAT_BALLOON 64u
 int plat_balloon(const uintptr_t *pages, unsigned n, bool give);

@@ -11,12 +11,12 @@
  */
 
 #include "core/core.h"
-#include "core/err.h"
 #include "core/x86/bootinfo.h"
 #include "core/x86/gate.h"
 #include "core/x86/io.h"
 #include "core/x86/random.h"
 #include "kvm/kvm.h"
+#include "kvm/vioballoon.h"
 #include "kvm/viorng.h"
 
 /*
@@ -55,6 +55,7 @@ void plat_start(void)
 void plat_seal(void)
 {
 	viorng_start(); /* finds every other device too */
+	vioballoon_start();
 	console_seal();
 	power_seal();
 	(void)machine_name();
@@ -105,11 +106,9 @@ unsigned plat_changes(void)
 	return 0;
 }
 
-/* No device for it is driven here. */
 int plat_balloon(const uintptr_t *pages, unsigned n, bool give)
 {
-	(void)pages, (void)n, (void)give;
-	return -ERR_NODEV;
+	return vioballoon_move(pages, n, give);
 }
 
 bool plat_asked_to_stop(void)
@@ -133,13 +132,17 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 }
 
 /*
- * Whoever reads the console is to see what was printed before the machine sleeps. Console, button
- * and clock may want to be looked at before the deadline.
+ * Whoever reads the console is to see what was printed before the machine sleeps. Console, button,
+ * balloon and clock may want to be looked at before the deadline; a new wish of the host's has set a
+ * timer that the deadline does not know.
  */
 void plat_wait(uint64_t deadline)
 {
 	console_flush();
+	if (vioballoon_look())
+		return;
 	deadline = earlier(deadline, console_nap());
+	deadline = earlier(deadline, vioballoon_nap());
 	deadline = earlier(deadline, power_nap());
 	intr_wait(earlier(deadline, clock_nap()));
 }

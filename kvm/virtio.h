@@ -19,6 +19,7 @@
 #define VIRTIO_NET 1u
 #define VIRTIO_BLK 2u
 #define VIRTIO_RNG 4u
+#define VIRTIO_BALLOON 5u
 
 /* Feature bits of every device (virtio 1.2 §6). */
 #define VIRTIO_F_ANY_LAYOUT 27u /* legacy: headers may share a descriptor with data */

@@ -55,7 +55,7 @@ bool virtio_mmio_probe(struct virtio *d, uint64_t base, uint32_t len, unsigned g
 	 * three.
 	 */
 	type = mmio_read32(base + DEVICE_ID);
-	if (type != VIRTIO_NET && type != VIRTIO_BLK && type != VIRTIO_RNG)
+	if (type != VIRTIO_NET && type != VIRTIO_BLK && type != VIRTIO_RNG && type != VIRTIO_BALLOON)
 		return false;
 	version = mmio_read32(base + VERSION);
 	if (mmio_read32(base + MAGIC) != MAGIC_VALUE || (version != LEGACY && version != MODERN))

@@ -115,7 +115,7 @@ bool virtio_pci_probe(struct virtio *d, uint32_t addr)
 	uint16_t type = type_of(addr);
 	unsigned at = 0, i;
 
-	if (type != VIRTIO_NET && type != VIRTIO_BLK && type != VIRTIO_RNG)
+	if (type != VIRTIO_NET && type != VIRTIO_BLK && type != VIRTIO_RNG && type != VIRTIO_BALLOON)
 		return false;
 	*d = (struct virtio){ .bus = VIRTIO_PCI, .type = type, .where = addr };
 	pci_enable(addr);

@@ -58,6 +58,9 @@ bool netdev_arm(void);
 /* Once a second: carrier, MTU, broken, moved. */
 void netdev_look(void);
 
+/* announce.c: tells the network where netif is now, and asks again what was known of it. */
+void announce_netif(struct netif *netif);
+
 /*
  * Rings the doorbells for the frames that were queued, at the end of a socket call. Where a server
  * is in the middle of a batch of ready sockets (poll_handed) this is left to the last of them: one

@@ -328,14 +328,6 @@ _Noreturn void gate_reset(void)
 	_exit(VMM_RESET);
 }
 
-/* The host's calendar, less kvmclock's time. */
-static void write_wall(uint32_t *page)
-{
-	uint64_t ns = 1700000000500000000ull + vmm.slept;
-
-	memcpy(page, (uint32_t[]){ 2, (uint32_t)(ns / 1000000000), (uint32_t)(ns % 1000000000) }, 12);
-}
-
 /*
  * kvmclock: the host fills in the page at once, and its time began long before the guest's. The
  * page of its time is given away for ever, and before the seal here; its wall clock may be asked for again.
@@ -352,19 +344,12 @@ int gate_msr(uint32_t msr, uint64_t value)
 	vmm_advance(vmm.exit_ns);
 	vmm.exits++;
 	if (msr == 0x4b564d00) {
-		write_wall(page);
+		vmm_write_wall(page);
 		return 0;
 	}
 	vmm.kvmclock_page = page;
 	memcpy(page, (uint32_t[]){ 4, 0, (uint32_t)tsc_at(now_ns), (uint32_t)(tsc_at(now_ns) >> 32), 77, 0, (uint32_t)mul, 1 << 8 | 1 }, 32);
 	return 0;
-}
-
-void vmm_sleep(uint64_t ns)
-{
-	vmm.slept += ns;
-	if (vmm.kvmclock_page)
-		vmm.kvmclock_page[0] += 2;
 }
 
 void vmm_interrupt(void)

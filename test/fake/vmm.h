@@ -57,6 +57,8 @@ struct vmm {
 	struct plat_range tables; /* firmware's, closed until gate_map() opens them */
 	bool no_pci, ecam, ioapic2, bars_unassigned, bars_high;
 	bool deadline, kvmclock, no_pm, no_pit, no_rtc;
+	size_t balloon_wanted;   /* what balloon_want() was told last, */
+	unsigned balloon_wishes; /* and how often */
 	uint64_t slept;       /* ns that the machine was a file: see vmm_sleep() */
 	uint64_t tsc_hz, tsc_khz_told, crystal_hz; /* crystal: CPUID leaf 0x15 */
 	bool rdrand, rdseed, stuck_random;
@@ -139,6 +141,8 @@ struct vmm_dev {
 	struct vmm_blk *blk;
 	bool rng_holds;      /* rng: no answers for now */
 	uint8_t rng_byte;
+	uint32_t balloon;    /* pages that the driver has given and not taken back, */
+	bool balloon_holds;  /* balloon: no answers for now */
 	uint32_t rng_len;    /* of an answer at most; 0: as much as asked */
 };
 
@@ -162,6 +166,7 @@ bool vmm_child(void (*fn)(void), int status);
 void vmm_must(bool good, const char *what, const char *file, int line);
 void vmm_turn(void);      /* every device, perhaps */
 void vmm_work(void);      /* every device, once */
+void vmm_write_wall(uint32_t *page);
 void vmm_sleep(uint64_t ns); /* the machine is saved and restored so much later: its clocks stand, the host's calendar goes on */
 void vmm_interrupt(void); /* something ends gate_wait() */
 
@@ -191,6 +196,7 @@ uint32_t vmm_common_read(struct vmm_dev *d, unsigned at, unsigned width);
 void vmm_common_write(struct vmm_dev *d, unsigned at, uint32_t v, unsigned width);
 uint32_t vmm_mmio_read(struct vmm_dev *d, unsigned at, unsigned width);
 void vmm_mmio_write(struct vmm_dev *d, unsigned at, uint32_t v, unsigned width);
+void vmm_config_write(struct vmm_dev *d, unsigned at, uint32_t v, unsigned width);
 uint32_t vmm_config_read(struct vmm_dev *d, unsigned at, unsigned width);
 void vmm_ring(struct vmm_dev *d, uint32_t index);
 bool vmm_has(const struct vmm_dev *d, unsigned bit); /* a feature both agreed on */
@@ -240,6 +246,9 @@ struct vmm_dev *vmm_add_net(enum vmm_kind kind, uint64_t features);
 void vmm_ask_to_announce(struct vmm_dev *d);
 struct vmm_dev *vmm_add_blk(enum vmm_kind kind, uint64_t features, uint64_t sectors);
 struct vmm_dev *vmm_add_rng(enum vmm_kind kind);
+struct vmm_dev *vmm_add_balloon(enum vmm_kind kind, uint64_t features);
+void vmm_balloon_wish(struct vmm_dev *d, uint32_t pages);
+bool vmm_balloon_has(uintptr_t page);
 /*
  * A frame for the guest; hdr as the device would fill it but for num_buffers. False: 64 wait
  * already.

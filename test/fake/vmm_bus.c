@@ -201,7 +201,7 @@ static uint32_t pci_read(uint32_t addr, unsigned reg)
 		return bar_read(d, (reg - 0x10) / 4);
 	switch (reg) {
 	case 0x00:
-		return 0x1af4 | (d->kind == VMM_MODERN ? 0x1040u + d->type : d->type == 1 ? 0x1000u : d->type == 2 ? 0x1001u : 0x1005u) << 16;
+		return 0x1af4 | (d->kind == VMM_MODERN ? 0x1040u + d->type : d->type == 1 ? 0x1000u : d->type == 2 ? 0x1001u : d->type == 5 ? 0x1002u : 0x1005u) << 16;
 	case 0x04:
 		return d->command | 1u << 20;
 	case 0x2c:
@@ -265,6 +265,8 @@ static bool bar_access(struct vmm_dev *d, uintptr_t addr, unsigned width, uint32
 		if (*v != (at - NOTIFY) / NOTIFY_STEP)
 			vmm_wrong("doorbell %u rung with %u", (at - NOTIFY) / NOTIFY_STEP, *v);
 		vmm_ring(d, *v);
+	} else if (at >= CONFIG && write) {
+		vmm_config_write(d, at - CONFIG, *v, width);
 	} else if (at >= CONFIG) {
 		*v = vmm_config_read(d, at - CONFIG, width);
 	} else if (write) {

@@ -198,6 +198,23 @@ static uint8_t rtc_in(void)
 	}
 }
 
+/* ---- what goes on while the machine is a file ---- */
+
+/* The host's calendar, less kvmclock's time. */
+void vmm_write_wall(uint32_t *page)
+{
+	uint64_t ns = 1700000000500000000ull + vmm.slept;
+
+	memcpy(page, (uint32_t[]){ 2, (uint32_t)(ns / 1000000000), (uint32_t)(ns % 1000000000) }, 12);
+}
+
+void vmm_sleep(uint64_t ns)
+{
+	vmm.slept += ns;
+	if (vmm.kvmclock_page)
+		vmm.kvmclock_page[0] += 2;
+}
+
 /* ---- power ---- */
 
 void vmm_press_button(void)

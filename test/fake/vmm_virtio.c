@@ -225,6 +225,14 @@ uint32_t vmm_config_read(struct vmm_dev *d, unsigned at, unsigned width)
 	return v;
 }
 
+/* A balloon's second word, and nothing else, is the driver's to write (§5.5.4). */
+void vmm_config_write(struct vmm_dev *d, unsigned at, uint32_t v, unsigned width)
+{
+	if (d->type != 5 || at != 4 || width != 4)
+		vmm_wrong("configuration at %u, %u wide, written", at, width);
+	memcpy(d->config + at, &v, width);
+}
+
 /* ---- PCI: common configuration (§4.1.4.3); each field in its own width ---- */
 
 static unsigned width_at(unsigned at)
@@ -366,6 +374,10 @@ void vmm_mmio_write(struct vmm_dev *d, unsigned at, uint32_t v, unsigned width)
 {
 	if (width != 4)
 		vmm_wrong("MMIO register %#x, %u wide", at, width);
+	if (at >= 0x100) {
+		vmm_config_write(d, at - 0x100, v, width);
+		return;
+	}
 	switch (at) {
 	case 0x14:
 		d->device_select = v;
