@@ -54,7 +54,7 @@ def refusal():
         os.makedirs(folder + "/demos")
         os.symlink(os.path.join(os.path.abspath(tap.build), "demos/hello.xen"), folder + "/demos/hello.xen")
         run = [os.path.join(tap.source, "test/run"), "--build", folder, "--accel", "tcg", "--xen", "local", "-k", "^xen/bad@pv$"]
-        done = subprocess.run(run, capture_output=True, text=True, timeout=60, env=dict(os.environ, PATH=path))
+        done = subprocess.run(run, capture_output=True, text=True, timeout=180, env=dict(os.environ, PATH=path))
     assert done.returncode == 1 and "XEN=local: this machine has no xl" in done.stdout, done.stdout + done.stderr
 
 
@@ -62,7 +62,7 @@ def refusal():
 def dom0():
     with xl.host([], dict(python_files(), **test_files())) as host:
         words = "PITH_XEN=local PITH_MACHINE=pv PITH_BUILD=/job/build PITH_SOURCE=/job/source PYTHONHOME=/job/python LD_LIBRARY_PATH=/job/python/so"
-        status, said = host.shell("cd /job/source && env %s /job/python/bin/python3 -B test/xen/%s.py" % (words, TEST), 300)
+        status, said = host.shell("cd /job/source && env %s /job/python/bin/python3 -B test/xen/%s.py" % (words, TEST), 1000)
         good = re.findall("^ok ", said, re.M)
         plan = re.search(r"^1\.\.(\d+)", said, re.M)
         assert status == 0 and plan and len(good) == int(plan.group(1)) and "not ok" not in said, said
