@@ -14,7 +14,7 @@ $(foreach t,xenbus xenstore,$(eval FUZZ_$t_ALL = $$(filter-out $$(addprefix test
 	$(eval FUZZ_$t_LINK = @$$(S)/test/fake/xenhost.flags))
 FUZZ_virtq_ALL = $(VMM_UNIT)
 FUZZ_virtq_LINK = $(VMM_LINK)
-$(foreach t,virtio_mmio virtio_pci,$(eval FUZZ_$t_ALL = $$(filter-out $$(addprefix test/fake/vmm_,back.c bus.c queue.c virtio.c),$$(VMM_UNIT)))\
+$(foreach t,virtio_mmio virtio_pci,$(eval FUZZ_$t_ALL = $$(filter-out test/fake/%,$$(VMM_UNIT)) $$(addprefix test/fake/,vmm.c vmm_chips.c vmm_x86.c))\
 	$(eval FUZZ_$t_LINK = $$(VMM_LINK) -Wl$$(comma)--wrap=gate_map))
 FUZZ_frame_ALL = $(filter-out $(addprefix test/fake/,blk.c nic.c offload.c peer_bridge.c wire.c),$(NET_DESK))
 FUZZ_frame_LINK = $(DESK_LINK) @$(S)/test/fake/netfault.flags
