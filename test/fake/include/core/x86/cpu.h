@@ -19,6 +19,7 @@ struct cpu_id vmm_cpuid(uint32_t leaf);
 uint64_t vmm_tsc(void);
 bool vmm_random_word(bool seed, uint64_t *v);
 void vmm_turn(void);
+void vmm_advance(uint64_t ns);
 
 static inline struct cpu_id cpu_id(uint32_t leaf, uint32_t sub)
 {
@@ -72,6 +73,7 @@ static inline void cpu_fence(void)
 
 static inline void cpu_relax(void)
 {
+	vmm_advance(500); /* waiting costs time, so that giving up does not take for ever */
 	vmm_turn();
 }
 
