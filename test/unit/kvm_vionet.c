@@ -4,7 +4,7 @@
 
 /*
  * kvm/vionet.c on the fake machine: coming up, what it is told and how much memory it takes,
- * devices that refuse, failing memory; and what the door forbids its caller.
+ * devices that refuse, failing memory; announcements; and what the door forbids its caller.
  */
 
 /* ---- coming up ---- */
@@ -219,6 +219,45 @@ static void run_several(void)
 	plat_seal();
 }
 
+/* One of two lies, in each way that ends a NIC: it is named and closed, and the other carries frames both ways. */
+static void run_two(void)
+{
+	static const enum vmm_lie lies[] = { LIE_ID_RANGE, LIE_ID_TWICE, LIE_IDX_JUMP, LIE_RX_SHORT, LIE_LEN, LIE_GIVES_UP };
+	struct nic_frag frag;
+	struct nic_buf v[64];
+	struct vmm_dev *other;
+	void *token;
+
+	vmm.quiet = vmm.kvmclock = vmm.ioapic2 = true;
+	vmm.no_pci = kind == VMM_MMIO || kind == VMM_LEGACY;
+	vmm_start();
+	dev = vmm_add_net(kind, set);
+	other = vmm_add_net(kind, set);
+	plat_start();
+	must(!nic_open(1, &info) && !nic_open(0, &info));
+	plat_seal();
+	arena = vmm_alloc(32);
+	frag = (struct nic_frag){ arena, 60 };
+	vmm.lie = lies[vmm.seed % (sizeof lies / sizeof *lies)];
+	arrive(NULL, 6000, v);
+	vmm_advance(200000000);
+	for (unsigned i = 0; i < 3 && !info.broken; i++, vmm_advance(200000000)) {
+		nic_rx(0, v, 64);
+		nic_info(0, &info);
+	}
+	must(info.broken && strstr(vmm_log(), "nic0: broken") && !dev->status && vmm.lie == LIE_NONE);
+	for (unsigned i = 0; i < 50; i++) {
+		vmm_send(other, arena, 500, NULL);
+		must(!nic_tx(1, &frag, 1, NULL, arena));
+		nic_kick(1);
+		vmm_work();
+		must(nic_rx(1, v, 64) == 1 && v->len == 500 && nic_tx_done(1, &token, 1) == 1);
+		nic_rx_done(1, v->id);
+	}
+	nic_info(1, &info);
+	must(!info.broken && !strstr(vmm_log(), "nic1: broken") && other->net->sent == 50);
+}
+
 /* ---- the caller's mistakes ---- */
 
 static void give_twice(void)
@@ -265,6 +304,7 @@ static void run_invalid(void)
 int main(void)
 {
 	const char *seed = getenv("PITH_SEED");
+	bool two = true;
 
 	vmm.seed = seed ? strtoull(seed, NULL, 10) : 1;
 	ok(everywhere(run_no_memory, ALL), "the n-th allocation fails, for every n, and nothing is lost");
@@ -281,6 +321,9 @@ int main(void)
 	ok(everywhere(run_announce_half, ALL & ~BIT(17)) && everywhere(run_announce_half, ALL & ~BIT(21)) && everywhere(run_announce_half, ALL & ~STATUS),
 		"not without the queue, the feature, the status");
 	ok(everywhere(run_several, ALL), "three of them, in the order in which they were given");
+	for (unsigned i = 0; i < 6; i++, vmm.seed++)
+		two &= everywhere(run_two, ALL);
+	ok(two, "one of two lies: it is closed, the other carries on");
 	kind = VMM_MODERN;
 	ok(vmm_child(give_twice, VMM_PANIC) && vmm_child(give_nothing, VMM_PANIC) && vmm_child(use_closed, VMM_PANIC), "mistakes of the caller panic");
 	ok(everywhere(run_invalid, MAC), "arguments that cannot be are refused");
