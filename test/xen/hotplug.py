@@ -14,7 +14,7 @@ from xl import net, tap  # noqa: E402
 
 CYCLES = int(os.environ.get("PITH_CYCLES", "6"))  # of a disk and an interface each; a cycle takes some 3 s
 HOST = xl.host(["test/guest/hotplug", "demos/httpd"])
-OTHER = HOST.address.rpartition(".")[0] + ".53"
+OTHER, MORE = (HOST.address.rpartition(".")[0] + last for last in (".53", ".54"))
 DISK, SECOND = HOST.job + "/hot0.img", HOST.job + "/hot1.img"
 
 
@@ -162,11 +162,11 @@ def first():
 
 @tap.point("maxmem above memory: what is not there is never used")
 def pod():
-    with xl.Guest(HOST, "demos/httpd", "ip=%s/%d pith.log=info --" % (OTHER, HOST.bits), [xl.vif(HOST, 3)], memory=32, extra="maxmem=96", name="pith-more") as more:
-        more.serves(80, OTHER)
+    with xl.Guest(HOST, "demos/httpd", "ip=%s/%d pith.log=info --" % (MORE, HOST.bits), [xl.vif(HOST, 4)], memory=32, extra="maxmem=96", name="pith-more") as more:
+        more.serves(80, MORE)
         if xl.FLAVOUR == "pvh":
             more.expect("balloon: the host has 65536 of")
-        assert len(net.curl("http://%s/bench.html" % OTHER)) == 612
+        assert len(net.curl("http://%s/bench.html" % MORE)) == 612
 
 
 @tap.point("all of it was in order")
