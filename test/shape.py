@@ -1,6 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: MIT
-# test/run: timeout=60
+# test/run: timeout=180
 """test/shape.py -- the style budget: how long functions and files are, how much is said, how far a name reaches.
 
 Each point is one number of the budget; what is over it is named as FILE:LINE. Functions come from
