@@ -32,6 +32,7 @@
 #include "lwip/prot/ethernet.h"
 
 #define BATCH 64u
+#define IP_QUOTED (IP_HLEN + 8u) /* in an ICMP error: RFC 792, and icmp_send_response() */
 #define HELD_MOST 16u /* frames: enough for one doorbell, and the device shall have something to do */
 #define CHECK_ALWAYS (NETIF_CHECKSUM_CHECK_IP | NETIF_CHECKSUM_CHECK_ICMP | NETIF_CHECKSUM_CHECK_ICMP6)
 #define GEN_ALWAYS (NETIF_CHECKSUM_GEN_IP | NETIF_CHECKSUM_GEN_ICMP | NETIF_CHECKSUM_GEN_ICMP6)
@@ -150,12 +151,25 @@ static bool is_fragment(const struct eth_hdr *eth, const struct pbuf *p)
 	return eth->type == PP_HTONS(ETHTYPE_IP) && p->len >= IP_HLEN && (IPH_OFFSET(ip) & PP_HTONS(IP_OFFMASK | IP_MF));
 }
 
+/*
+ * To who sends what nobody wants, lwIP returns IP_QUOTED bytes of it, whether they came or not: those behind would be of an
+ * older frame. No protocol has a shorter header than that; only the last fragment of a packet may be shorter.
+ */
+static bool is_long_enough_ip4(const struct pbuf *p)
+{
+	const struct ip_hdr *ip = p->payload;
+
+	if (p->len < IP_HLEN)
+		return false;
+	return (p->len >= IP_QUOTED && lwip_ntohs(IPH_LEN(ip)) >= IP_QUOTED) || (IPH_OFFSET(ip) & PP_HTONS(IP_OFFMASK));
+}
+
 /* lwIP looks at headers before it looks at lengths: what cannot hold one does not get that far. */
 static bool is_long_enough(u16_t type, const struct pbuf *p)
 {
 	switch (type) {
 	case PP_HTONS(ETHTYPE_IP):
-		return p->len >= IP_HLEN;
+		return is_long_enough_ip4(p);
 	case PP_HTONS(ETHTYPE_IPV6):
 		return p->len >= IP6_HLEN && netdev_ip6_sound(p);
 	case PP_HTONS(ETHTYPE_ARP):
