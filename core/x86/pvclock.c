@@ -43,14 +43,19 @@ bool pvclock_valid(const volatile struct pvclock_page *page)
 	return c.version && !(c.version & 1) && c.mul;
 }
 
+/*
+ * The difference is what counts: a guest's cycle counter may begin at 0 when it is made, and the record tell of a moment before
+ * that, which stands there as a number near 2^64.
+ */
 uint64_t pvclock_now(const volatile struct pvclock_page *page)
 {
 	struct pvclock_page c;
-	uint64_t tsc, delta;
+	uint64_t delta;
 
 	copy(page, &c);
-	tsc = cpu_tsc();
-	delta = tsc > c.tsc ? tsc - c.tsc : 0;
+	delta = cpu_tsc() - c.tsc;
+	if ((int64_t)delta < 0)
+		delta = 0;
 	delta = c.shift < 0 ? delta >> -c.shift : delta << c.shift;
 	return c.time + (uint64_t)((unsigned __int128)delta * c.mul >> 32);
 }
