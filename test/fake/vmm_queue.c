@@ -175,6 +175,7 @@ void vmm_publish(struct vmm_dev *d, struct vmm_queue *q)
 		to = (uint16_t)(to + q->size + 1);
 	if (vmm_lies(LIE_IDX_BACK))
 		to = (uint16_t)(old - 1);
+	q->returned = to; /* a lie stays told: the driver may look late */
 	__asm__ volatile("" : : : "memory");
 	*idx = to;
 	if (vmm_lies(LIE_SCRIBBLE))
