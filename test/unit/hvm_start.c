@@ -17,8 +17,10 @@
 
 #include "core/core.h"
 #include "core/x86/bootinfo.h"
+#include "core/x86/cpu.h"
 #include "core/x86/gate.h"
 #include "core/x86/mmu.h"
+#include "core/x86/pvclock.h"
 #include "test/tap.h"
 #include "xen/flavour.h"
 #include "xen/hvm/gate.h"
@@ -329,6 +331,20 @@ static void multiboot(void)
 	hvm_boot(INFO, MULTIBOOT);
 }
 
+/* The cycle counter began when the guest was made, the record is of a moment of the host's before that. */
+static bool clock_goes(void)
+{
+	struct pvclock_page page = { .version = 2, .time = 5000, .mul = 1u << 31, .shift = 1 };
+	uint64_t from = cpu_tsc(), now;
+
+	page.tsc = 0 - from;
+	now = pvclock_now(&page);
+	if (page.tsc < from || now - 5000 - 2 * from > 1ull << 40)
+		return false;
+	page.tsc = cpu_tsc() + (1ull << 40); /* another CPU's, ahead */
+	return pvclock_now(&page) == 5000;
+}
+
 int main(void)
 {
 	if (mmap((void *)INFO, 0x3000, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != (void *)INFO ||
@@ -343,5 +359,6 @@ int main(void)
 	ok(child(version_1_empty), "start_info version 1 without entries: Xen is asked");
 	ok(child(refused), "a Xen that refuses the map: no memory, and no more than that");
 	ok(child(multiboot), "a multiboot loader's map is left alone");
+	ok(clock_goes(), "the clock goes before Xen has written its record anew");
 	return tap_done();
 }

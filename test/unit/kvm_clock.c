@@ -13,8 +13,6 @@
 
 #include "core/core.h"
 #include "core/plat.h"
-#include "core/x86/cpu.h"
-#include "core/x86/pvclock.h"
 #include "test/fake/vmm.h"
 #include "test/tap.h"
 
@@ -201,21 +199,6 @@ static void run_kvmclock_back(void)
 	must(last > 14 * S);
 	vmm.kvmclock_page[0]++;
 	must(plat_now() >= last);
-}
-
-/* Xen, PVH: the cycle counter began when the guest was made, the record is of the host's last second before. */
-static void run_pvclock_before_zero(void)
-{
-	struct pvclock_page page = { .version = 2, .time = 5000, .mul = 1u << 31, .shift = 1 };
-	uint64_t from;
-
-	boot();
-	from = cpu_tsc();
-	page.tsc = 0 - from;
-	must(page.tsc > from);
-	must(pvclock_now(&page) - 5000 - 2 * from < 1000000);
-	page.tsc = cpu_tsc() + 1000000; /* another CPU's, a little ahead */
-	must(pvclock_now(&page) == 5000);
 }
 
 static void run_crystal(void)
@@ -491,7 +474,6 @@ int main(void)
 	ok(all(run_no_reference), "without a reference: measured by sleeping, and said");
 	ok(all(run_kvmclock), "kvmclock");
 	ok(all(run_kvmclock_back), "kvmclock goes back, and stays half written");
-	ok(vmm_child(run_pvclock_before_zero, 0), "pvclock: a record older than the cycle counter");
 	ok(all(run_crystal), "CPUID leaf 0x15");
 	ok(all(run_khz), "CPUID leaf 0x40000010");
 	ok(all(run_sleeps) && all(run_sleeps_kvm) && all(run_sleeps_told) && all(run_sleeps_pit), "sleeps end when they should");
