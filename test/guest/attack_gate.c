@@ -76,16 +76,16 @@ static uint64_t wild_address(void)
 }
 
 /*
- * A stack that the call returns on. Not one in memory that held ring 3's frames or boot's: a return address there leads into our own
- * code, with wild registers, and to the machine's end or its second beginning.
+ * A stack that the call returns on: one that ring 3 cannot read. What memory held before, a boot loader's copy of this image or
+ * old frames, may be an address of text, and leads there with wild registers: to the machine's end, or to its second beginning.
  */
 static uint64_t wild_stack(void)
 {
-	uint64_t at;
+	uint64_t at, arena_at = (uintptr_t)arena;
 
 	do
 		at = wild_address();
-	while ((at >= GATE_TABLES && at < GATE_END) || at - GATE_FRAME_ALIAS < PAGE_SIZE);
+	while ((at >= GATE_TABLES && at < GATE_END) || at - GATE_FRAME_ALIAS < PAGE_SIZE || at - arena_at < ARENA_PAGES * PAGE_SIZE);
 	return at;
 }
 
@@ -167,7 +167,7 @@ static void draw_rest(void)
 	regs.target = (uintptr_t)gate_call_site - 1;
 }
 
-/* What the gate left can be seen at the ud2, or at a ret that found no stack. A wild stack may also hold an address of text, and lead there. */
+/* What the gate left can be seen at the ud2, or at a ret that found no stack, and nowhere else. */
 static bool kept(void)
 {
 	if (attack_frame.rip != behind[0] && attack_frame.rip != (uintptr_t)gate_call_site)
