@@ -42,13 +42,13 @@ int netdev_open_next(void);
 void netconf_add(struct netdev *d);
 void stack_tick(void);
 
-/* announce.c: tells the network where netif is now, and asks again what was known of it. */
-void announce_netif(struct netif *netif);
-
 /* Interface n, NULL past the last. */
 struct netdev *netdev_get(unsigned n);
 
-/* netdev_ip6.c: whether the extension headers of an IPv6 packet, of which 40 bytes are there, lie in its first buffer. */
+/*
+ * netdev_ip6.c: whether the extension headers of an IPv6 packet, of which 40 bytes are there, and the options of a neighbour
+ * discovery message behind them lie in its first buffer.
+ */
 bool netdev_ip6_sound(const struct pbuf *p);
 
 /* The poller's halves: takes what has come and gone; asks for an interrupt. */
