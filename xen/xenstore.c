@@ -154,7 +154,7 @@ static bool take_message(void)
 		fail("message too long");
 		return false;
 	}
-	message.have += take(message.body + message.have - head, head + message.head.len - message.have);
+	message.have += take(message.body + (message.have - head), head + message.head.len - message.have);
 	return message.have == head + message.head.len && !broken;
 }
 
