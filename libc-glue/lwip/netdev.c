@@ -62,6 +62,12 @@ static void give_back(struct netdev *d, uint32_t id)
 	d->given = true; /* no doorbell of its own: it has others */
 }
 
+static void drop(struct netdev *d, const struct nic_buf *v, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		give_back(d, v[i].id);
+}
+
 static void rxbuf_free(struct pbuf *p)
 {
 	struct rxbuf *b = container_of(container_of(p, struct pbuf_custom, pbuf), struct rxbuf, custom);
@@ -98,8 +104,7 @@ static struct pbuf *lend(struct netdev *d, const struct nic_buf *v, unsigned n)
 		struct pbuf *p = wrap(d, &v[i], i == 0 ? SIZEOF_ETH_HDR : 0);
 
 		if (!p) {
-			for (; i < n; i++)
-				give_back(d, v[i].id);
+			drop(d, v + i, n - i);
 			if (first)
 				pbuf_free(first);
 			return NULL;
@@ -210,6 +215,12 @@ static void input(struct netdev *d, const struct eth_hdr *eth, struct pbuf *p, c
 	}
 }
 
+/* A switch floods what it does not know where to send, and some devices pass that on: what is for other machines is not looked into. */
+static bool is_for_us(const struct netif *netif, const struct eth_hdr *eth)
+{
+	return (eth->dest.addr[0] & 1) || memcmp(eth->dest.addr, netif->hwaddr, ETH_HWADDR_LEN) == 0;
+}
+
 /* One frame, of n buffers. */
 static void receive(struct netdev *d, const struct nic_buf *v, unsigned n)
 {
@@ -220,11 +231,14 @@ static void receive(struct netdev *d, const struct nic_buf *v, unsigned n)
 	for (unsigned i = 0; i < n; i++)
 		len += v[i].len;
 	if (v[0].len <= SIZEOF_ETH_HDR || len > 0xffff + SIZEOF_ETH_HDR) {
-		for (unsigned i = 0; i < n; i++)
-			give_back(d, v[i].id);
+		drop(d, v, n);
 		return;
 	}
 	SMEMCPY(&eth, v[0].data, sizeof eth); /* the buffer may be back with the device before we are done */
+	if (!is_for_us(&d->netif, &eth)) {
+		drop(d, v, n);
+		return;
+	}
 	p = is_crowded(d) ? copy(d, v, n, len - SIZEOF_ETH_HDR) : lend(d, v, n);
 	if (p)
 		input(d, &eth, p, &v[0].off);

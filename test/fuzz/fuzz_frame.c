@@ -240,12 +240,14 @@ static void turn(uint64_t ns)
 		;
 }
 
-static void throw(const struct fuzz_packet *p, unsigned n, unsigned how)
+static void throw(struct fuzz_packet *p, unsigned n, unsigned how)
 {
 	struct nic_offload off = { .flags = how & 1 ? NIC_CSUM_VALID : 0 };
 
 	if (p->len == 0)
 		return;
+	if (memcmp(p->bytes, macs[0], 6) == 0)
+		memcpy(p->bytes, macs[n], 6); /* what is not for it goes no further */
 	if (how & 2)
 		off = (struct nic_offload){ .flags = NIC_CSUM_VALID | NIC_GSO_TCP4, .gso_size = 1448, .hdr_len = 54 };
 	deliver(n, p->bytes, p->len, &off, how & 4 ? 3 : 1);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What others say about packets that they cannot deliver (libc-glue/sock_icmp.c): from a peer made by hand, true and forged, and
- * from ourselves on the loopback.
+ * from ourselves on the loopback. And whose echo requests are answered: those in frames that are for us.
  */
 #include <poll.h>
 #include <string.h>
@@ -17,7 +17,7 @@ static struct {
 	uint8_t code, type;
 	bool wrong_seq, wrong_sum, wrong_port, short_quote, option;
 } peer;
-static unsigned syns, resets;
+static unsigned syns, resets, echoes;
 static char buf[100];
 
 static void unreachable(const struct netpeer_seg *seg)
@@ -51,9 +51,7 @@ void netpeer_tcp(const struct netpeer_seg *seg)
 
 void netpeer_other(uint8_t proto, const uint8_t *ip, size_t len)
 {
-	(void)proto;
-	(void)ip;
-	(void)len;
+	echoes += proto == 1 && len > 20 && ip[20] == 0;
 }
 
 static void test_connect(void)
@@ -153,6 +151,47 @@ static void test_datagrams(void)
 	refused(fd, "IPv6");
 }
 
+/* An echo request of n bytes, all zero, in a frame to `to`. Returns the answers. */
+static unsigned ping(const uint8_t to[6], unsigned n)
+{
+	static uint8_t frame[14 + 28 + 1400] = { [12] = 8, 0, 0x45, [22] = 64, 1, [26] = 10, 0, 0, 9, 10, 0, 0, 1, 8, 0, 0xf7, 0xff };
+
+	memcpy(frame, to, 6);
+	memcpy(frame + 6, (uint8_t[]){ 2, 0, 0, 0, 0, 9 }, 6);
+	netpeer_put16(frame + 16, 28 + n);
+	netpeer_put16(frame + 24, 0x66d8 - n);
+	echoes = 0;
+	fake_nic_deliver(0, frame, 14 + 28 + n, NULL);
+	wait_ms(20);
+	return echoes;
+}
+
+/* A bridge that does not know where an address lives floods: others' frames come, too. */
+static void test_addressed(void)
+{
+	static const uint8_t all[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff }, group[6] = { 0x01, 0x00, 0x5e, 0, 0, 1 };
+	uint8_t us[6], other[6];
+
+	memcpy(us, fake_nic[0].mac, 6);
+	is(ping(us, 10), 1, "a frame to us is taken");
+	fake_nic[0].rx_size = 512;
+	is(ping(us, 1400), 1, "in several buffers, too");
+	for (unsigned i = 0; i < 6; i++) {
+		memcpy(other, us, 6);
+		other[i] ^= 4;
+		ok(!ping(other, 10) && !ping(other, 1400), "one to somebody else, whose address differs in byte %u, is not", i);
+	}
+	ok(ping(all, 10) && ping(group, 10), "one to all, and one to a group");
+	is(netglue_number("/proc/net/lwip", "nic0_lent"), 0, "every buffer is back");
+	memcpy(other, us, 6);
+	other[5] ^= 4;
+	memcpy(fake_nic[0].mac, other, 6);
+	fake.changes++;
+	wait_ms(20);
+	is(ping(other, 10), 1, "another card under the same number: its address counts");
+	is(ping(us, 10), 0, "and the old one no more");
+}
+
 int main(void)
 {
 	fake_boot();
@@ -161,6 +200,7 @@ int main(void)
 	test_connect();
 	test_forged();
 	test_datagrams();
+	test_addressed();
 	wait_ms(2000);
 	is(netglue_number("/proc/net/lwip", "tcp_connections"), 0, "no connection is left");
 	return tap_done();
