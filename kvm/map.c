@@ -83,7 +83,7 @@ int map_device(uint64_t addr, uint64_t len)
 	unsigned i;
 	int rc;
 
-	if (r.len && r.base >= last.base && r.base - last.base + r.len <= last.len)
+	if (r.len && r.len <= last.len && r.base >= last.base && r.base - last.base <= last.len - r.len)
 		return 0;
 	for (i = 0; i < nsetup; i++)
 		if (overlaps(&r, &setup[i]))

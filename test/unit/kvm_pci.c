@@ -88,6 +88,14 @@ static void run_bridge(void)
 	must(strstr(vmm_log(), "virtio pci 03:01.0"));
 }
 
+/* Registers whose last page is the last there can be: its end is 0, as that of what nothing was mapped before is. */
+static void run_last_page(void)
+{
+	boot();
+	must(map_device(0xfffffffffffff814, 56) && map_device(0xffffffffffffffff, 1) && map_device(0xfffffffffffff814, 4096));
+	must(!map_device(0xe0000000, 8192) && !map_device(0xe0001000, 4096) && map_device(0xfffffffffffff814, 56));
+}
+
 /* ---- the seal ---- */
 
 static void after_seal(void (*fn)(void))
@@ -434,6 +442,7 @@ int main(void)
 	ok(vmm_child(run_unassigned, 0), "BARs that the firmware left without an address");
 	ok(vmm_child(run_high, 0), "BARs out of reach are placed anew");
 	ok(vmm_child(run_bridge, 0), "a device behind a bridge");
+	ok(vmm_child(run_last_page, 0), "registers in the last page there is");
 	ok(vmm_child(run_msix_sealed, VMM_WRONG), "the seal closes MSI-X tables");
 	ok(vmm_child(run_ioapic_sealed, VMM_WRONG), "the seal closes the IOAPIC");
 	ok(vmm_child(run_pci_sealed, VMM_WRONG), "the seal closes PCI configuration");
