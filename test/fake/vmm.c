@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/core.h"
@@ -121,28 +120,6 @@ void vmm_must(bool good, const char *what, const char *file, int line)
 		printf("%s", log_text);
 	fflush(stdout);
 	_exit(1);
-}
-
-bool vmm_child(void (*fn)(void), int status)
-{
-	int how;
-	pid_t pid;
-
-	fflush(stdout);
-	pid = fork();
-	if (pid < 0)
-		abort();
-	if (!pid) {
-		fn();
-		fflush(stdout);
-		_exit(0);
-	}
-	waitpid(pid, &how, 0);
-	if (WIFEXITED(how) && WEXITSTATUS(how) == status)
-		return true;
-	printf("# child ended with %s %d, wanted %d\n", WIFEXITED(how) ? "status" : "signal", WIFEXITED(how) ? WEXITSTATUS(how) : WTERMSIG(how),
-		status);
-	return false;
 }
 
 bool vmm_lies(enum vmm_lie lie)

@@ -12,7 +12,7 @@
  * the gate would refuse; the first breach ends the case with `vmm: ...`. Lies are told on demand:
  * vmm.lie says which one, once, at the next chance.
  *
- * Each case runs in a child process (vmm_child), so that the room's static state is new. Memory
+ * Each case runs in a process of its own (child.h), so that the room's static state is new. Memory
  * lies low, because a legacy device knows a queue by 32 bits; programs are linked with -no-pie
  * and an image_end below their own text.
  */
@@ -161,7 +161,6 @@ size_t vmm_pages_used(void);
 _Noreturn void vmm_wrong(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 const char *vmm_log(void); /* all lines so far */
 void vmm_log_clear(void);
-bool vmm_child(void (*fn)(void), int status);
 #define must(x) vmm_must((x), #x, __FILE__, __LINE__)
 void vmm_must(bool good, const char *what, const char *file, int line);
 void vmm_turn(void);      /* every device, perhaps */

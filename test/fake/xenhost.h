@@ -11,7 +11,7 @@
  * After plat_seal() it is the gate too: a hypercall that is not for sleeping, ending or event channels, or a grant of a page that was
  * not granted before, ends the test.
  *
- * Each case runs in a child process (xenhost_child), so that the rooms' static state is new.
+ * Each case runs in a process of its own (child.h), so that the rooms' static state is new.
  */
 #ifndef TEST_FAKE_XENHOST_H
 #define TEST_FAKE_XENHOST_H
@@ -91,9 +91,6 @@ void xenhost_run(unsigned times); /* the other side has a turn */
 const char *xenhost_console(void); /* all that was printed */
 void xenhost_type(const char *keys);
 void xenhost_shutdown(const char *request);
-
-/* Runs fn in a child. Whether it exited with `status`; a fn that returns exits with 0. */
-bool xenhost_child(void (*fn)(void), int status);
 
 /* The same with n seeds in a row, from the environment's PITH_SEED or 1; each must exit with 0. How many did, up to the first that did not. */
 unsigned xenhost_seeds(void (*fn)(void), unsigned n);

@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/core.h"
@@ -21,6 +20,7 @@
 #include "core/x86/gate.h"
 #include "core/x86/mmu.h"
 #include "core/x86/pvclock.h"
+#include "test/child.h"
 #include "test/tap.h"
 #include "xen/flavour.h"
 #include "xen/hvm/gate.h"
@@ -210,21 +210,6 @@ static void must(bool good, const char *what)
 	_exit(1);
 }
 
-static bool child(void (*fn)(void))
-{
-	int how = 0;
-	pid_t pid;
-
-	fflush(stdout);
-	pid = fork();
-	if (pid == 0) {
-		fn();
-		_exit(0);
-	}
-	waitpid(pid, &how, 0);
-	return how == 0;
-}
-
 static void layout(void)
 {
 	flavour_hvm_start();
@@ -351,14 +336,14 @@ int main(void)
 	    mmap((void *)GATE_SHARED_INFO, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) !=
 	    (void *)GATE_SHARED_INFO)
 		tap_bail("no memory at fixed addresses");
-	ok(child(layout), "HVM: the shared info has 32 bits until the guest says how it wants its interrupts");
-	ok(child(deaf), "HVM: `xl shutdown` asks only who has set HVM_PARAM_CALLBACK_IRQ");
-	ok(child(rings), "console and xenstore: pages and ports by HVM parameters");
-	ok(child(version_0), "start_info version 0: the memory map is asked of Xen");
-	ok(child(version_1), "start_info version 1: its own memory map, Xen is not asked");
-	ok(child(version_1_empty), "start_info version 1 without entries: Xen is asked");
-	ok(child(refused), "a Xen that refuses the map: no memory, and no more than that");
-	ok(child(multiboot), "a multiboot loader's map is left alone");
+	ok(child_ends(layout, 0), "HVM: the shared info has 32 bits until the guest says how it wants its interrupts");
+	ok(child_ends(deaf, 0), "HVM: `xl shutdown` asks only who has set HVM_PARAM_CALLBACK_IRQ");
+	ok(child_ends(rings, 0), "console and xenstore: pages and ports by HVM parameters");
+	ok(child_ends(version_0, 0), "start_info version 0: the memory map is asked of Xen");
+	ok(child_ends(version_1, 0), "start_info version 1: its own memory map, Xen is not asked");
+	ok(child_ends(version_1_empty, 0), "start_info version 1 without entries: Xen is asked");
+	ok(child_ends(refused, 0), "a Xen that refuses the map: no memory, and no more than that");
+	ok(child_ends(multiboot, 0), "a multiboot loader's map is left alone");
 	ok(clock_goes(), "the clock goes before Xen has written its record anew");
 	return tap_done();
 }

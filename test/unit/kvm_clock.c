@@ -13,6 +13,7 @@
 
 #include "core/core.h"
 #include "core/plat.h"
+#include "test/child.h"
 #include "test/fake/vmm.h"
 #include "test/tap.h"
 
@@ -451,7 +452,7 @@ static bool all(void (*fn)(void))
 	for (unsigned r = 0; r < sizeof rates / sizeof *rates; r++) {
 		for (unsigned i = 0; i < 5; i++, vmm.seed++) {
 			hz = rates[r];
-			if (vmm_child(fn, 0))
+			if (child_ends(fn, 0))
 				continue;
 			tap_diag("TSC at %lu Hz, seed %lu", (unsigned long)hz, (unsigned long)vmm.seed);
 			good = false;
@@ -480,13 +481,13 @@ int main(void)
 	ok(all(run_long_sleep), "a sleep longer than the timer counts");
 	ok(all(run_past), "a deadline that has passed");
 	hz = 2600000000ull;
-	ok(vmm_child(run_calendar, 0) && vmm_child(set_bcd, 0), "the calendar, read while it changes");
-	ok(vmm_child(run_noon, 0), "noon on a 12-hour clock, last century");
+	ok(child_ends(run_calendar, 0) && child_ends(set_bcd, 0), "the calendar, read while it changes");
+	ok(child_ends(run_noon, 0), "noon on a 12-hour clock, last century");
 	ok(all(run_saved_cmos), "saved and restored up to an hour later: the CMOS clock is followed, time never goes back");
 	ok(all(run_cmos_looks), "the CMOS clock is read every 20 ms at most, set back and taken away");
 	ok(all(run_saved_kvmclock), "saved and restored: kvmclock's version tells, and nothing else costs an exit");
 	ok(all(run_kvmclock_anew), "kvmclock begins anew: ours goes on");
 	hz = 2600000000ull;
-	ok(vmm_child(run_no_calendar, 0) && vmm_child(run_bad_calendar, 0), "no calendar, or one that cannot be");
+	ok(child_ends(run_no_calendar, 0) && child_ends(run_bad_calendar, 0), "no calendar, or one that cannot be");
 	return tap_done();
 }

@@ -12,6 +12,7 @@
 
 #include "core/core.h"
 #include "core/plat.h"
+#include "test/child.h"
 #include "test/fake/vmm.h"
 #include "test/tap.h"
 
@@ -283,21 +284,21 @@ int main(void)
 	const char *seed = getenv("PITH_SEED");
 
 	vmm.seed = seed ? strtoull(seed, NULL, 10) : 1;
-	ok(vmm_child(run_output, 0), "output is held back, and goes out in order");
-	ok(vmm_child(run_bursts, 0), "16 bytes for one look at the port");
-	ok(vmm_child(run_old, 0), "nothing is held back for long, or over a sleep");
-	ok(vmm_child(run_stuck, 0), "a stuck port is given up, and says so when it recovers");
-	ok(vmm_child(run_input, 0), "keys are read");
-	ok(vmm_child(run_key_wakes, 0), "a key ends a sleep without end, whenever it comes");
-	ok(vmm_child(run_idle_reads, 0), "asking for keys is cheap");
-	ok(vmm_child(run_no_port, 0), "no key where there is none");
-	ok(vmm_child(run_button, 0), "the power button ends a sleep without end");
-	ok(vmm_child(run_early_button, 0), "a button pressed before anybody looked");
-	ok(vmm_child(end_with_status, 3 << 1 | 1), "the exit status reaches the host");
-	ok(vmm_child(end_by_crash, 255), "a crash is seen as one");
-	ok(vmm_child(end_without, VMM_OFF) && vmm_child(end_early, VMM_OFF), "without debug exit: powered off");
-	ok(vmm_child(end_in_reboot, VMM_RESET), "reboot");
-	ok(vmm_child(run_cmdline, 0) && vmm_child(run_only_devices, 0), "the monitor's words are not the program's");
-	ok(vmm_child(run_about, 0), "what the machine is");
+	ok(child_ends(run_output, 0), "output is held back, and goes out in order");
+	ok(child_ends(run_bursts, 0), "16 bytes for one look at the port");
+	ok(child_ends(run_old, 0), "nothing is held back for long, or over a sleep");
+	ok(child_ends(run_stuck, 0), "a stuck port is given up, and says so when it recovers");
+	ok(child_ends(run_input, 0), "keys are read");
+	ok(child_ends(run_key_wakes, 0), "a key ends a sleep without end, whenever it comes");
+	ok(child_ends(run_idle_reads, 0), "asking for keys is cheap");
+	ok(child_ends(run_no_port, 0), "no key where there is none");
+	ok(child_ends(run_button, 0), "the power button ends a sleep without end");
+	ok(child_ends(run_early_button, 0), "a button pressed before anybody looked");
+	ok(child_ends(end_with_status, 3 << 1 | 1), "the exit status reaches the host");
+	ok(child_ends(end_by_crash, 255), "a crash is seen as one");
+	ok(child_ends(end_without, VMM_OFF) && child_ends(end_early, VMM_OFF), "without debug exit: powered off");
+	ok(child_ends(end_in_reboot, VMM_RESET), "reboot");
+	ok(child_ends(run_cmdline, 0) && child_ends(run_only_devices, 0), "the monitor's words are not the program's");
+	ok(child_ends(run_about, 0), "what the machine is");
 	return tap_done();
 }

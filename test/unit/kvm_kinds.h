@@ -7,6 +7,7 @@
  * set of features that the device offers. Included once by a program.
  */
 
+#include "test/child.h"
 #include "test/fake/vmm.h"
 #include "test/tap.h"
 
@@ -24,7 +25,7 @@ static bool everywhere(void (*fn)(void), uint64_t features)
 
 	for (kind = VMM_MODERN; kind <= VMM_LEGACY; kind++) {
 		set = features;
-		if (vmm_child(fn, 0))
+		if (child_ends(fn, 0))
 			continue;
 		tap_diag("on %s, features %#lx", kinds[kind], (unsigned long)set);
 		good = false;

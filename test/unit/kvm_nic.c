@@ -444,10 +444,10 @@ int main(void)
 	frames = 67000;
 	kind = VMM_MODERN;
 	set = MAC | MRG | EVENT | INDIRECT;
-	ok(vmm_child(run_traffic, 0), "67,000 frames both ways: past the wrap of both rings");
+	ok(child_ends(run_traffic, 0), "67,000 frames both ways: past the wrap of both rings");
 	kind = VMM_LEGACY;
 	set = MAC;
-	ok(vmm_child(run_traffic, 0), "the same of a legacy device without events");
+	ok(child_ends(run_traffic, 0), "the same of a legacy device without events");
 	ok(everywhere(run_contents, ALL), "what is sent arrives, with its offloads");
 	ok(everywhere(run_offloads, ALL), "offloads of received frames");
 	try_lies();

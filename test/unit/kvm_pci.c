@@ -20,6 +20,7 @@
 #include "core/x86/io.h"
 #include "kvm/kvm.h"
 #include "kvm/pci.h"
+#include "test/child.h"
 #include "test/fake/vmm.h"
 #include "test/tap.h"
 
@@ -438,25 +439,25 @@ int main(void)
 	unsigned good = 0;
 
 	vmm.seed = seed ? strtoull(seed, NULL, 10) : 1;
-	ok(vmm_child(run_ports, 0), "a device by ports");
-	ok(vmm_child(run_unassigned, 0), "BARs that the firmware left without an address");
-	ok(vmm_child(run_high, 0), "BARs out of reach are placed anew");
-	ok(vmm_child(run_bridge, 0), "a device behind a bridge");
-	ok(vmm_child(run_last_page, 0), "registers in the last page there is");
-	ok(vmm_child(run_msix_sealed, VMM_WRONG), "the seal closes MSI-X tables");
-	ok(vmm_child(run_ioapic_sealed, VMM_WRONG), "the seal closes the IOAPIC");
-	ok(vmm_child(run_pci_sealed, VMM_WRONG), "the seal closes PCI configuration");
-	ok(vmm_child(run_common_sealed, 0), "the seal leaves the device's own registers, and nothing new");
+	ok(child_ends(run_ports, 0), "a device by ports");
+	ok(child_ends(run_unassigned, 0), "BARs that the firmware left without an address");
+	ok(child_ends(run_high, 0), "BARs out of reach are placed anew");
+	ok(child_ends(run_bridge, 0), "a device behind a bridge");
+	ok(child_ends(run_last_page, 0), "registers in the last page there is");
+	ok(child_ends(run_msix_sealed, VMM_WRONG), "the seal closes MSI-X tables");
+	ok(child_ends(run_ioapic_sealed, VMM_WRONG), "the seal closes the IOAPIC");
+	ok(child_ends(run_pci_sealed, VMM_WRONG), "the seal closes PCI configuration");
+	ok(child_ends(run_common_sealed, 0), "the seal leaves the device's own registers, and nothing new");
 	for (unsigned i = 0; i < sizeof caps_v / sizeof *caps_v; i++)
-		ok(vmm_child(caps_v[i].fn, 0), "%s", caps_v[i].what);
-	for (; good < 500 && vmm_child(run_random_caps, 0); good++, vmm.seed++)
+		ok(child_ends(caps_v[i].fn, 0), "%s", caps_v[i].what);
+	for (; good < 500 && child_ends(run_random_caps, 0); good++, vmm.seed++)
 		;
 	ok(good == 500, "random capabilities end (seed %lu)", (unsigned long)vmm.seed);
-	ok(vmm_child(run_acpi, 0), "ACPI's tables");
-	ok(vmm_child(run_ecam, 0), "PCI configuration in memory");
-	ok(vmm_child(run_bad_sum, 0) && vmm_child(run_bad_root, 0), "a table whose sum is wrong counts as absent");
-	ok(vmm_child(run_in_our_memory, 0), "a table in our memory counts as absent");
-	for (good = 0; good < 300 && vmm_child(run_random_tables, 0); good++, vmm.seed++)
+	ok(child_ends(run_acpi, 0), "ACPI's tables");
+	ok(child_ends(run_ecam, 0), "PCI configuration in memory");
+	ok(child_ends(run_bad_sum, 0) && child_ends(run_bad_root, 0), "a table whose sum is wrong counts as absent");
+	ok(child_ends(run_in_our_memory, 0), "a table in our memory counts as absent");
+	for (good = 0; good < 300 && child_ends(run_random_tables, 0); good++, vmm.seed++)
 		;
 	ok(good == 300, "damaged tables (seed %lu)", (unsigned long)vmm.seed);
 	return tap_done();

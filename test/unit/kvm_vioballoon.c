@@ -175,12 +175,12 @@ int main(void)
 	good = everywhere(run_moves, 0) && everywhere(run_moves, UNKNOWN) && everywhere(run_moves, BIT(29));
 	kind = VMM_MODERN;
 	set = MUST_TELL;
-	ok(vmm_child(run_moves, 0) && good, "pages change hands, past the wrap of the rings");
+	ok(child_ends(run_moves, 0) && good, "pages change hands, past the wrap of the rings");
 	for (unsigned i = 0; i < 3; i++, vmm.seed++)
 		good &= everywhere(run_lies, MUST_TELL);
 	ok(good, "lies end it");
 	ok(everywhere(run_silent, MUST_TELL), "so does silence");
 	ok(everywhere(run_no_queues, 0), "a device without queues");
-	ok(vmm_child(run_none, 0), "no device");
+	ok(child_ends(run_none, 0), "no device");
 	return tap_done();
 }

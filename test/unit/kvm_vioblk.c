@@ -436,7 +436,7 @@ static void try_lies(void)
 	lie = LIE_LEN;
 	said = "blk0: broken: used length";
 	kind = VMM_MODERN;
-	ok(vmm_child(run_lie, 0), "a lie: %s", said);
+	ok(child_ends(run_lie, 0), "a lie: %s", said);
 }
 
 int main(void)
@@ -452,7 +452,7 @@ int main(void)
 	requests = 67000;
 	kind = VMM_MMIO;
 	set = ALL;
-	ok(vmm_child(run_model, 0), "67,000 of them: past the wrap of the ring");
+	ok(child_ends(run_model, 0), "67,000 of them: past the wrap of the ring");
 	ok(everywhere(run_info, ALL), "a disk of 4096-byte sectors");
 	ok(everywhere(run_arguments, ALL) && everywhere(run_arguments, 0), "arguments that cannot be are refused");
 	ok(everywhere(run_largest, ALL) && everywhere(run_largest, SEG_MAX_), "the largest request, in the device's pieces");
@@ -467,6 +467,6 @@ int main(void)
 	ok(everywhere(run_no_memory, ALL), "the n-th allocation fails, for every n, and nothing is lost");
 	ok(everywhere(run_odd_config, ALL), "a sector size that cannot be");
 	ok(everywhere(run_too_small, ALL), "limits below the door's promise are refused");
-	ok(vmm_child(use_closed, VMM_PANIC), "use before open panics");
+	ok(child_ends(use_closed, VMM_PANIC), "use before open panics");
 	return tap_done();
 }

@@ -314,7 +314,7 @@ int main(void)
 	ok(everywhere(run_config, ALL), "address, MTU, features, carrier");
 	ok(everywhere(run_odd_config, ALL), "no address, a wrong MTU");
 	for (kind = VMM_MODERN, set = ALL; kind <= VMM_TRANSITIONAL; kind++)
-		ok(vmm_child(run_polled, 0), "no interrupt on %s: polled", kinds[kind]);
+		ok(child_ends(run_polled, 0), "no interrupt on %s: polled", kinds[kind]);
 	ok(everywhere(run_announce, ALL), "it asks to be announced, and is told when that was done");
 	ok(everywhere(run_announce_storm, ALL), "one that asks all the time is heard every two seconds");
 	ok(everywhere(run_announce_lie, ALL) && everywhere(run_announce_lie, ALL) && everywhere(run_announce_lie, ALL), "lies on the control queue");
@@ -325,7 +325,7 @@ int main(void)
 		two &= everywhere(run_two, ALL);
 	ok(two, "one of two lies: it is closed, the other carries on");
 	kind = VMM_MODERN;
-	ok(vmm_child(give_twice, VMM_PANIC) && vmm_child(give_nothing, VMM_PANIC) && vmm_child(use_closed, VMM_PANIC), "mistakes of the caller panic");
+	ok(child_ends(give_twice, VMM_PANIC) && child_ends(give_nothing, VMM_PANIC) && child_ends(use_closed, VMM_PANIC), "mistakes of the caller panic");
 	ok(everywhere(run_invalid, MAC), "arguments that cannot be are refused");
 	return tap_done();
 }

@@ -284,12 +284,12 @@ int main(void)
 
 	vmm.seed = seed ? strtoull(seed, NULL, 10) : 1;
 	ok(block_is_right(), "the block function: RFC 8439, 2.3.2");
-	ok(vmm_child(run_nothing, 0), "without a source there is no answer, and the buffer is untouched");
-	ok(vmm_child(run_rdrand, 0), "RDRAND alone");
-	ok(vmm_child(run_rdseed, 0), "RDSEED alone");
-	ok(vmm_child(run_stuck, 0), "a generator that is stuck counts for nothing");
-	ok(vmm_child(run_mixing, 0), "every bit that is mixed in changes the answer");
-	ok(vmm_child(run_credit, 0), "nothing before 256 bits were counted");
+	ok(child_ends(run_nothing, 0), "without a source there is no answer, and the buffer is untouched");
+	ok(child_ends(run_rdrand, 0), "RDRAND alone");
+	ok(child_ends(run_rdseed, 0), "RDSEED alone");
+	ok(child_ends(run_stuck, 0), "a generator that is stuck counts for nothing");
+	ok(child_ends(run_mixing, 0), "every bit that is mixed in changes the answer");
+	ok(child_ends(run_credit, 0), "nothing before 256 bits were counted");
 	ok(everywhere(run_device, 0), "the device alone: waited for");
 	ok(everywhere(run_beside_cpu, 0), "the device beside the CPU's: not waited for, and asked again later");
 	ok(everywhere(run_drops, 0), "a device that gives five bytes at a time");

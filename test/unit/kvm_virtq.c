@@ -14,6 +14,7 @@
 #include "core/core.h"
 #include "core/err.h"
 #include "kvm/virtq.h"
+#include "test/child.h"
 #include "test/fake/fetch.h"
 #include "test/fake/vmm.h"
 #include "test/tap.h"
@@ -435,7 +436,7 @@ static bool all(void (*fn)(void))
 		for (unsigned f = 0; f < sizeof combinations / sizeof *combinations; f++) {
 			size = sizes[s];
 			flags = combinations[f];
-			if (vmm_child(fn, 0))
+			if (child_ends(fn, 0))
 				continue;
 			tap_diag("size %u, flags %#x, seed %lu", size, flags, (unsigned long)vmm.seed);
 			good = false;
@@ -456,7 +457,7 @@ static void try_lies(void)
 		said = v[i].said;
 		size = 32;
 		flags = i & 1 ? VIRTQ_EVENT_IDX | VIRTQ_INDIRECT : 0;
-		ok(vmm_child(run_lie, 0), "a device that lies is broken and named: %s", said);
+		ok(child_ends(run_lie, 0), "a device that lies is broken and named: %s", said);
 	}
 }
 
@@ -473,17 +474,17 @@ int main(void)
 	ok(all(run_no_memory), "without memory there is no queue, and nothing is lost");
 	size = 256;
 	flags = VIRTQ_EVENT_IDX | VIRTQ_INDIRECT;
-	ok(vmm_child(run_fetches, 0), "double fetch (as XSA-155): each word of a used entry is read once, nothing of ours is read back");
+	ok(child_ends(run_fetches, 0), "double fetch (as XSA-155): each word of a used entry is read once, nothing of ours is read back");
 	size = 64;
 	flags = 0;
-	ok(vmm_child(run_armed, 0), "armed by flag: interrupted, or told at once");
+	ok(child_ends(run_armed, 0), "armed by flag: interrupted, or told at once");
 	flags = VIRTQ_EVENT_IDX;
-	ok(vmm_child(run_armed, 0), "armed by event: interrupted after the n-th, or told at once");
+	ok(child_ends(run_armed, 0), "armed by event: interrupted after the n-th, or told at once");
 	try_lies();
 	for (vmm.seed *= 1000, size = 16; good < 500; good++, vmm.seed++, flags = combinations[good % 4])
-		if (!vmm_child(run_garbage, 0))
+		if (!child_ends(run_garbage, 0))
 			break;
 	ok(good == 500, "garbage in the used ring: no token that is not in flight (seed %lu)", (unsigned long)vmm.seed);
-	ok(vmm_child(run_lenient, 0), "a legacy device's lengths are cut to what was lent");
+	ok(child_ends(run_lenient, 0), "a legacy device's lengths are cut to what was lent");
 	return tap_done();
 }

@@ -12,7 +12,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -20,6 +19,7 @@
 #include "core/plat.h"
 #include "core/x86/gate.h"
 #include "core/x86/layout.h"
+#include "test/child.h"
 #include "test/tap.h"
 #include "xen/flavour.h"
 #include "xen/hypercall.h"
@@ -265,6 +265,7 @@ static void boot(void)
 	if (mmap((void *)GATE_LAPIC, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) !=
 	    (void *)GATE_LAPIC)
 		xen_ends(1, "no memory at the gate's pages");
+	alarm(20);
 	sigaltstack(&stack, NULL);
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		sigaction(all[i], &action, NULL);
@@ -272,28 +273,9 @@ static void boot(void)
 	pv_exceptions();
 }
 
-static bool child(void (*fn)(void), int status)
-{
-	int how = 0;
-	pid_t pid;
-
-	fflush(stdout);
-	pid = fork();
-	if (pid == 0) {
-		alarm(20);
-		boot();
-		fn();
-		_exit(0);
-	}
-	waitpid(pid, &how, 0);
-	how = WIFEXITED(how) ? WEXITSTATUS(how) : 256 + WTERMSIG(how);
-	if (how != status)
-		printf("# ended with %d, not %d\n", how, status);
-	return how == status;
-}
-
 static void registered(void)
 {
+	boot();
 	must(entries == GATE_STUBS, "an entry for each exception, and an end");
 	for (unsigned i = 0; i < GATE_STUBS; i++) {
 		must(table[i].vector == i && table[i].address && table[i].cs == FLAT_KERNEL_CS, "vector, address, code segment");
@@ -331,6 +313,7 @@ static void caught(void (*fn)(void), unsigned vector)
 
 static void raised(void)
 {
+	boot();
 	caught(try_divide, 0);
 	caught(try_step, 1);
 	caught(try_int3, 3);
@@ -347,6 +330,7 @@ static void raised(void)
 
 static void every(void)
 {
+	boot();
 	for (inject = 0; inject < GATE_STUBS; inject++)
 		for (int twice = 0; twice < 2; twice++)
 			caught(try_inject, inject);
@@ -354,12 +338,14 @@ static void every(void)
 
 static void by_int(void)
 {
+	boot();
 	caught(try_int14, 13);
 	must(got.error == 14 * 8 + 2, "error code of a vector");
 }
 
 static void call(void)
 {
+	boot();
 	for (int i = 0; i < 3; i++)
 		must(try_call() == 0 + 7 + 8 + 9 + 10 + 11, "its result, and the registers that a call keeps");
 	must(exceptions == 3, "one exception a call");
@@ -367,11 +353,13 @@ static void call(void)
 
 static void not_caught(void)
 {
+	boot();
 	try_ud2();
 }
 
 static void faults_in_handler(void)
 {
+	boot();
 	broken_console = true;
 	try_ud2();
 }
@@ -388,18 +376,19 @@ _Noreturn void core_start(void)
 
 static void enter(void)
 {
+	boot();
 	pv_boot(&given, 0x1234000);
 }
 
 int main(void)
 {
-	ok(child(enter, 0), "entry: start_info, the builder's end, a stack guard");
-	ok(child(registered, 0), "trap table: a handler for each exception, none for an `int` instruction");
-	ok(child(call, 0), "the gate's call returns, though Xen pushes ring 0's code segment");
-	ok(child(raised, 0), "exceptions of this CPU come to the guest's handler with every register");
-	ok(child(every, 0), "all %u exceptions, with and without error code, come to it", GATE_STUBS);
-	ok(child(by_int, 0), "`int` with an exception's number is a general protection");
-	ok(child(not_caught, CRASHED), "an exception that nobody catches: a report, and the domain has crashed");
-	ok(child(faults_in_handler, CRASHED), "a handler that faults: the domain ends, it does not go round for ever");
+	ok(child_ends(enter, 0), "entry: start_info, the builder's end, a stack guard");
+	ok(child_ends(registered, 0), "trap table: a handler for each exception, none for an `int` instruction");
+	ok(child_ends(call, 0), "the gate's call returns, though Xen pushes ring 0's code segment");
+	ok(child_ends(raised, 0), "exceptions of this CPU come to the guest's handler with every register");
+	ok(child_ends(every, 0), "all %u exceptions, with and without error code, come to it", GATE_STUBS);
+	ok(child_ends(by_int, 0), "`int` with an exception's number is a general protection");
+	ok(child_ends(not_caught, CRASHED), "an exception that nobody catches: a report, and the domain has crashed");
+	ok(child_ends(faults_in_handler, CRASHED), "a handler that faults: the domain ends, it does not go round for ever");
 	return tap_done();
 }

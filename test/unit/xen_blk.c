@@ -9,6 +9,7 @@
 #include "core/core.h"
 #include "core/err.h"
 #include "core/plat.h"
+#include "test/child.h"
 #include "test/fake/fake.h"
 #include "test/fake/xenhost.h"
 #include "test/tap.h"
@@ -354,9 +355,9 @@ static void no_memory(void)
 static bool no_memory_all(void)
 {
 	for (fail_at = 1; fail_at < 100; fail_at++)
-		if (!xenhost_child(no_memory, 0))
+		if (!child_ends(no_memory, 0))
 			break;
-	return fail_at > 5 && xenhost_child(no_memory, XENHOST_REBOOT);
+	return fail_at > 5 && child_ends(no_memory, XENHOST_REBOOT);
 }
 
 static void stuck(unsigned state)
@@ -411,7 +412,7 @@ static bool bad_keys(void)
 		for (size_t k = 0; k < sizeof(values) / sizeof(values[0]); k++) {
 			bad_name = names[i];
 			bad_value = values[k];
-			good &= xenhost_child(bad_key, 0);
+			good &= child_ends(bad_key, 0);
 		}
 	return good;
 }
@@ -477,18 +478,18 @@ int main(void)
 	seeds(traffic, SEEDS, "requests against a model, every feature there and not, counters past 2^32, no double fetch (XSA-155)");
 	seeds(failing, 15, "requests that fail");
 	seeds(reconnect, 30, "the backend goes and comes with requests in flight, after the seal");
-	ok(xenhost_child(slow_return, 0), "the backend comes back late: requests wait for it");
-	ok(xenhost_child(resize, 0), "the disk grows");
-	ok(xenhost_child(wrong_requests, 0), "requests that cannot be");
-	ok(xenhost_child(read_only, 0), "a read-only disk");
+	ok(child_ends(slow_return, 0), "the backend comes back late: requests wait for it");
+	ok(child_ends(resize, 0), "the disk grows");
+	ok(child_ends(wrong_requests, 0), "requests that cannot be");
+	ok(child_ends(read_only, 0), "a read-only disk");
 	ok(no_memory_all(), "no memory: the n-th allocation fails, for all n");
-	ok(xenhost_child(stuck_1, 0), "handshake: backend stays Initialising");
-	ok(xenhost_child(stuck_2, 0), "handshake: backend stays InitWait");
-	ok(xenhost_child(stuck_6, 0), "handshake: backend stays Closed");
-	ok(xenhost_child(bad_size, 0), "keys: a sector size that is no power of two");
-	ok(xenhost_child(bad_size_large, 0), "keys: a sector size beyond a page");
+	ok(child_ends(stuck_1, 0), "handshake: backend stays Initialising");
+	ok(child_ends(stuck_2, 0), "handshake: backend stays InitWait");
+	ok(child_ends(stuck_6, 0), "handshake: backend stays Closed");
+	ok(child_ends(bad_size, 0), "keys: a sector size that is no power of two");
+	ok(child_ends(bad_size_large, 0), "keys: a sector size beyond a page");
 	ok(bad_keys(), "keys: numbers that are none, or too large");
-	ok(xenhost_child(large_disk, 0), "keys: a size that cannot be: named, the old one stays");
+	ok(child_ends(large_disk, 0), "keys: a size that cannot be: named, the old one stays");
 	seeds(lie_BLK_PROD, 5, "lies: producer far ahead");
 	seeds(lie_BLK_BACK, 5, "lies: producer goes back");
 	seeds(lie_BLK_ID, 5, "lies: id out of range (mini-os)");

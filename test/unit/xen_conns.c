@@ -3,6 +3,7 @@
  * Very many connections over the real sockets, lwIP and netfront, on the fake Xen: a million in a day of virtual time, after which every
  * counter is back where it was; and a program with two NICs that goes on serving on the one when the other's backend has lied.
  */
+#include "test/child.h"
 #include "test/fake/netxen.h"
 #include "test/fake/xenhost.h"
 #include "test/unit/net_conns.h"
@@ -86,7 +87,7 @@ static void other_nic(void)
 int main(int argc, char **argv)
 {
 	many = argc > 1 ? (unsigned)atoi(argv[1]) : 1000000;
-	ok(xenhost_child(day, 0), "%u connections over a day of virtual time, every counter back where it was", many);
-	ok(xenhost_child(other_nic, 0), "two NICs: one's backend lies and is shut out, every connection of the other is served");
+	ok(child_ends(day, 0), "%u connections over a day of virtual time, every counter back where it was", many);
+	ok(child_ends(other_nic, 0), "two NICs: one's backend lies and is shut out, every connection of the other is served");
 	return tap_done();
 }

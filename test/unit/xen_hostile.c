@@ -10,6 +10,7 @@
 #include "core/core.h"
 #include "core/err.h"
 #include "core/plat.h"
+#include "test/child.h"
 #include "test/fake/fetch.h"
 #include "test/fake/xenhost.h"
 #include "test/tap.h"
@@ -481,19 +482,19 @@ static void seeds(void (*fn)(void), unsigned n, const char *name)
 
 int main(void)
 {
-	ok(xenhost_child(fetch_net, 0), "XSA-155: netfront reads each word of an answer once, and its own requests never");
-	ok(xenhost_child(fetch_blk, 0), "XSA-155: blkfront reads each word of an answer once, and its own requests never");
-	ok(xenhost_child(frames_stay, 0), "XSA-155: trusted=0: a frame that was shown stays what it was");
-	ok(xenhost_child(blocks_stay, 0), "XSA-155: a block that was read stays what it was");
-	ok(xenhost_child(storm_net, 0), "XSA-391: netfront: a storm on either channel is throttled, frames go on");
-	ok(xenhost_child(storm_blk, 0), "XSA-391: blkfront: a storm is throttled, requests go on");
-	ok(xenhost_child(kept_net, 0), "XSA-396: netfront: rings that a backend never lets go of are parked, no more is lost");
-	ok(xenhost_child(kept_blk, 0), "XSA-396: blkfront: a ring that a backend never lets go of is parked, no more is lost");
-	ok(xenhost_child(leak_net, 0), "XSA-403: netfront, trusted=0: nothing of the guest stands in what is granted");
-	ok(xenhost_child(leak_blk, 0), "XSA-403: blkfront: nothing of the guest stands in what is granted");
+	ok(child_ends(fetch_net, 0), "XSA-155: netfront reads each word of an answer once, and its own requests never");
+	ok(child_ends(fetch_blk, 0), "XSA-155: blkfront reads each word of an answer once, and its own requests never");
+	ok(child_ends(frames_stay, 0), "XSA-155: trusted=0: a frame that was shown stays what it was");
+	ok(child_ends(blocks_stay, 0), "XSA-155: a block that was read stays what it was");
+	ok(child_ends(storm_net, 0), "XSA-391: netfront: a storm on either channel is throttled, frames go on");
+	ok(child_ends(storm_blk, 0), "XSA-391: blkfront: a storm is throttled, requests go on");
+	ok(child_ends(kept_net, 0), "XSA-396: netfront: rings that a backend never lets go of are parked, no more is lost");
+	ok(child_ends(kept_blk, 0), "XSA-396: blkfront: a ring that a backend never lets go of is parked, no more is lost");
+	ok(child_ends(leak_net, 0), "XSA-403: netfront, trusted=0: nothing of the guest stands in what is granted");
+	ok(child_ends(leak_blk, 0), "XSA-403: blkfront: nothing of the guest stands in what is granted");
 	seeds(wrap, 5, "2^32 (Nanos): all three kinds of ring pass it at work");
 	seeds(event_counters, 5, "event counters that mean nothing cost time and nothing else");
-	ok(xenhost_child(others_live, 0), "the id that nobody gave out (mini-os): that device is closed in one line, the other NIC and disk go on");
+	ok(child_ends(others_live, 0), "the id that nobody gave out (mini-os): that device is closed in one line, the other NIC and disk go on");
 	seeds(any_state, 30, "any state at any time: no call hangs, every token comes back");
 	return tap_done();
 }

@@ -10,6 +10,7 @@
 #include "core/core.h"
 #include "core/err.h"
 #include "core/plat.h"
+#include "test/child.h"
 #include "test/fake/fake.h"
 #include "test/fake/xenhost.h"
 #include "test/tap.h"
@@ -360,9 +361,9 @@ int main(void)
 {
 	ok(xenhost_seeds(disks, SEEDS) == SEEDS, "a disk comes and goes %d times, in order and by force, with requests out, %d seeds", CYCLES, SEEDS);
 	ok(xenhost_seeds(nics, SEEDS) == SEEDS, "an interface comes and goes %d times, in order and by force, with frames out, %d seeds", CYCLES, SEEDS);
-	ok(xenhost_child(nothing_aside, 0), "behind a seal, with nothing set aside: what was there comes back, what is new is refused in a line");
+	ok(child_ends(nothing_aside, 0), "behind a seal, with nothing set aside: what was there comes back, what is new is refused in a line");
 	ok(xenhost_seeds(memory, 5) == 5, "memory: xl mem-set up and down; a target that is none; more than there was");
-	ok(xenhost_child(no_storm, 0), "the toolstack's own events are never for nothing");
-	ok(xenhost_child(vcpus, 0), "vCPUs: one line when there are more");
+	ok(child_ends(no_storm, 0), "the toolstack's own events are never for nothing");
+	ok(child_ends(vcpus, 0), "vCPUs: one line when there are more");
 	return tap_done();
 }

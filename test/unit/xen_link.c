@@ -9,6 +9,7 @@
 #include "core/core.h"
 #include "core/err.h"
 #include "core/plat.h"
+#include "test/child.h"
 #include "test/fake/xenhost.h"
 #include "netfront/netfront.h"
 #include "test/tap.h"
@@ -358,15 +359,15 @@ static void no_leak(void)
 
 int main(void)
 {
-	ok(xenhost_child(headers, 0), "headers: IPv4, IPv6, VLAN, TCP, UDP, each cut short, data offsets that cannot be");
-	ok(xenhost_child(vlan, 0), "checksum behind a VLAN tag: filled in, never left blank");
-	ok(xenhost_child(groups, 0), "groups: joined, counted, left, told again to a new backend; the others do not come");
-	ok(xenhost_child(many_groups_here, 0) && xenhost_child(many_groups_there, 0), "groups: more than a list takes: no filter");
-	ok(xenhost_child(no_groups, 0), "groups: a backend that cannot");
-	ok(xenhost_child(link_state, 0), "link: carrier and MTU change");
-	ok(xenhost_child(slow_return, 0), "link: a backend that comes back late is waited for, and nobody waits with it");
-	ok(xenhost_child(more_queues, 0), "link: a backend that comes back with more queues, and without an address");
-	ok(xenhost_child(other_lives, 0), "two interfaces: one is broken by its backend, the other lives on");
-	ok(xenhost_child(no_leak, 0), "trusted=0: nothing of the guest stands in what the backend can read (XSA-403)");
+	ok(child_ends(headers, 0), "headers: IPv4, IPv6, VLAN, TCP, UDP, each cut short, data offsets that cannot be");
+	ok(child_ends(vlan, 0), "checksum behind a VLAN tag: filled in, never left blank");
+	ok(child_ends(groups, 0), "groups: joined, counted, left, told again to a new backend; the others do not come");
+	ok(child_ends(many_groups_here, 0) && child_ends(many_groups_there, 0), "groups: more than a list takes: no filter");
+	ok(child_ends(no_groups, 0), "groups: a backend that cannot");
+	ok(child_ends(link_state, 0), "link: carrier and MTU change");
+	ok(child_ends(slow_return, 0), "link: a backend that comes back late is waited for, and nobody waits with it");
+	ok(child_ends(more_queues, 0), "link: a backend that comes back with more queues, and without an address");
+	ok(child_ends(other_lives, 0), "two interfaces: one is broken by its backend, the other lives on");
+	ok(child_ends(no_leak, 0), "trusted=0: nothing of the guest stands in what the backend can read (XSA-403)");
 	return tap_done();
 }

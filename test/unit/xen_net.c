@@ -10,6 +10,7 @@
 #include "core/core.h"
 #include "core/err.h"
 #include "core/plat.h"
+#include "test/child.h"
 #include "test/fake/fake.h"
 #include "test/fake/xenhost.h"
 #include "test/tap.h"
@@ -104,9 +105,9 @@ static void no_memory(void)
 static bool no_memory_all(void)
 {
 	for (fail_at = 1; fail_at < 100; fail_at++)
-		if (!xenhost_child(no_memory, 0))
+		if (!child_ends(no_memory, 0))
 			break;
-	return fail_at > 8 && xenhost_child(no_memory, XENHOST_REBOOT);
+	return fail_at > 8 && child_ends(no_memory, XENHOST_REBOOT);
 }
 
 static void no_grants(void)
@@ -338,22 +339,22 @@ int main(void)
 	seeds(traffic, SEEDS, "frames both ways, every feature there and not, counters past 2^32, no double fetch (XSA-155)");
 	seeds(reconnect, 40, "the backend goes and comes with other features, after the seal: no grant, no channel is made");
 	ok(no_memory_all(), "no memory: the n-th allocation fails, for all n");
-	ok(xenhost_child(no_grants, 0), "no grants: fewer than it would like");
-	ok(xenhost_child(no_ports, 0), "no event channels");
+	ok(child_ends(no_grants, 0), "no grants: fewer than it would like");
+	ok(child_ends(no_ports, 0), "no event channels");
 	ok(xenhost_seeds(batches, 20) == 20, "batches: events for each, both ways");
-	ok(xenhost_child(after_seal, 0), "opened after the seal: refused in one line");
-	ok(xenhost_child(stuck_1, 0), "handshake: backend stays Initialising");
-	ok(xenhost_child(stuck_2, 0), "handshake: backend stays InitWait");
-	ok(xenhost_child(stuck_5, 0), "handshake: backend stays Closing");
-	ok(xenhost_child(stuck_6, 0), "handshake: backend stays Closed");
-	ok(xenhost_child(left_over, 0), "handshake: backend Connected from an earlier life");
-	ok(xenhost_child(bad_mac, 0) && xenhost_child(bad_mac2, 0), "keys: no MAC address");
-	ok(xenhost_child(bad_mtu, 0), "keys: MTU out of range");
-	ok(xenhost_child(bad_id, 0) && xenhost_child(bad_backend, 0), "keys: impossible backend");
-	ok(xenhost_child(bad_flag, 0) && xenhost_child(bad_number, 0), "keys: a flag that is none");
-	ok(xenhost_child(bad_queues, 0), "keys: a negative number of queues");
-	ok(xenhost_child(no_mac, 0) && xenhost_child(no_backend, 0) && xenhost_child(no_id, 0), "keys: one of ours that may not be read is named");
-	ok(xenhost_child(no_feature, 0), "keys: one of the backend's that may not be read is named");
+	ok(child_ends(after_seal, 0), "opened after the seal: refused in one line");
+	ok(child_ends(stuck_1, 0), "handshake: backend stays Initialising");
+	ok(child_ends(stuck_2, 0), "handshake: backend stays InitWait");
+	ok(child_ends(stuck_5, 0), "handshake: backend stays Closing");
+	ok(child_ends(stuck_6, 0), "handshake: backend stays Closed");
+	ok(child_ends(left_over, 0), "handshake: backend Connected from an earlier life");
+	ok(child_ends(bad_mac, 0) && child_ends(bad_mac2, 0), "keys: no MAC address");
+	ok(child_ends(bad_mtu, 0), "keys: MTU out of range");
+	ok(child_ends(bad_id, 0) && child_ends(bad_backend, 0), "keys: impossible backend");
+	ok(child_ends(bad_flag, 0) && child_ends(bad_number, 0), "keys: a flag that is none");
+	ok(child_ends(bad_queues, 0), "keys: a negative number of queues");
+	ok(child_ends(no_mac, 0) && child_ends(no_backend, 0) && child_ends(no_id, 0), "keys: one of ours that may not be read is named");
+	ok(child_ends(no_feature, 0), "keys: one of the backend's that may not be read is named");
 	seeds(lie_TX_PROD, 5, "lies: transmit producer far ahead");
 	seeds(lie_TX_BACK, 5, "lies: transmit producer goes back");
 	seeds(lie_TX_ID, 5, "lies: transmit id out of range (mini-os)");
@@ -374,6 +375,6 @@ int main(void)
 	seeds(lie_RX_STATUS, 5, "errors: a frame with an error status is dropped, no more");
 	seeds(lie_RX_GSO_OTHER, 5, "errors: TCPv6 said of TCPv4 is dropped, no more");
 	seeds(lie_RX_BLANK, 5, "errors: a blank checksum where it was not blank is handed on as one, no more");
-	ok(xenhost_child(storm, 0), "event storm (XSA-391)");
+	ok(child_ends(storm, 0), "event storm (XSA-391)");
 	return tap_done();
 }

@@ -9,6 +9,7 @@
 #include "core/core.h"
 #include "core/err.h"
 #include "core/plat.h"
+#include "test/child.h"
 #include "test/fake/fake.h"
 #include "test/fake/xenhost.h"
 #include "test/tap.h"
