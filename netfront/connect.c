@@ -272,11 +272,8 @@ static void look_for_gone(void)
 /* The next device that is not known; -ERR_NODEV at once where nothing was heard since the last look. */
 static int find(struct xenbus_dev *dev)
 {
-	if (!list_watch.id)
-		xenstore_watch(&list_watch, "device/vif");
-	else if (flavour_running() && !list_watch.fired)
+	if (!xenbus_heard(&list_watch, "device/vif"))
 		return -ERR_NODEV;
-	list_watch.fired = false;
 	look_for_gone();
 	return xenbus_find("vif", known, NETFRONT_NICS, dev);
 }

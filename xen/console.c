@@ -30,14 +30,15 @@ static uint32_t load(const volatile uint32_t *p)
 	return *p;
 }
 
-void console_start(struct xencons_interface *page, unsigned port)
+void console_start(void)
 {
-	ring = page;
-	ring_port = port;
-	out = told = load(&page->out_prod);
-	in = load(&page->in_cons);
+	ring = flavour_console(&ring_port);
+	if (!ring)
+		return;
+	out = told = load(&ring->out_prod);
+	in = load(&ring->in_cons);
 	stuck = false;
-	evtchn_add(port);
+	evtchn_add(ring_port);
 }
 
 /* Comes before every sleep: that something was read is no event for nothing. */

@@ -15,16 +15,13 @@ static bool has_xenstore;
 
 void plat_start(void)
 {
-	struct xencons_interface *console;
 	struct xenstore_domain_interface *store;
 	unsigned port;
 
 	flavour_start();
 	clock_start();
 	evtchn_start();
-	console = flavour_console(&port);
-	if (console)
-		console_start(console, port);
+	console_start();
 	gnttab_start();
 	store = flavour_xenstore(&port);
 	has_xenstore = store != NULL;

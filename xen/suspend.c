@@ -118,15 +118,12 @@ static void stir(void)
 /* The order of plat_start(): each part needs those before it. */
 static void resume(void)
 {
-	struct xencons_interface *console;
 	struct xenstore_domain_interface *store;
 	unsigned port;
 
 	clock_start();
 	evtchn_start();
-	console = flavour_console(&port);
-	if (console)
-		console_start(console, port);
+	console_start();
 	gnttab_resume();
 	store = flavour_xenstore(&port);
 	if (!store)

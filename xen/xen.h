@@ -173,6 +173,9 @@ struct xenbus_keys {
 	} v[XENBUS_KEYS];
 };
 
+/* Whether a look below path is worth it: at the first call, which sets the watch, before the program runs, and when something has come since. */
+bool xenbus_heard(struct xenstore_watch *watch, const char *path);
+
 /* The first device of a kind ("vif", "vbd"), in ascending order of their numbers, whose path is none of n known ones: 0 or -ERR_NODEV. */
 int xenbus_find(const char *kind, char (*known)[XENBUS_OWN], unsigned n, struct xenbus_dev *dev);
 
@@ -233,7 +236,7 @@ int xenbus_own_text(struct xenbus_dev *dev, const char *key, char *buf, size_t s
 
 /* ---- console.c: plat_console_*(), and ---- */
 
-void console_start(struct xencons_interface *page, unsigned port); /* also after a restore */
+void console_start(void); /* also after a restore; without a console what is written goes nowhere */
 void console_drain(void); /* waits, for a bounded time, until the other side has read everything: before the end */
 
 /* ---- memory.c: plat_balloon(), and ---- */

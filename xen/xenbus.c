@@ -41,6 +41,18 @@ static void pause_until(uint64_t deadline)
 	xenstore_poll();
 }
 
+bool xenbus_heard(struct xenstore_watch *watch, const char *path)
+{
+	bool heard = watch->fired || !flavour_running();
+
+	if (!watch->id) {
+		xenstore_watch(watch, path);
+		heard = true;
+	}
+	watch->fired = false;
+	return heard;
+}
+
 /*
  * Ascending by number, since xenstored lists names in no order: interface 0 is the same at every
  * boot.

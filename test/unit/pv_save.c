@@ -60,15 +60,13 @@ void *mmu_address(uint64_t f)
 	return NULL;
 }
 
-unsigned flavour_pv_hide(void)
+void flavour_pv_hide(void)
 {
 	hidden++;
-	return 3;
 }
 
-bool flavour_pv_show(unsigned frames)
+bool flavour_pv_show(void)
 {
-	must(frames == 3);
 	shown++;
 	return true;
 }

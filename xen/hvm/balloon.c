@@ -19,9 +19,7 @@ static bool exchange(uintptr_t page, bool give)
 {
 	if (gate_map(page, PAGE_SIZE, GATE_READ | GATE_WRITE) < 0)
 		return false; /* no table left to cut the large page */
-	if (gate_call(give ? GATE_CALL_GIVE : GATE_CALL_TAKE, page, 0, 0) == 1)
-		return true;
-	return false;
+	return gate_call(give ? GATE_CALL_GIVE : GATE_CALL_TAKE, page, 0, 0) == 1;
 }
 
 int balloon_hvm(const uintptr_t *pages, unsigned n, bool give)

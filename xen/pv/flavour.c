@@ -39,19 +39,18 @@ void flavour_pv_start(void)
 }
 
 /* What is Xen's goes out of our tables, and comes back, in what may be another domain. */
-unsigned flavour_pv_hide(void)
+void flavour_pv_hide(void)
 {
 	for (unsigned i = 0; i < grant_frames; i++)
 		mmu_hide(WINDOW_GRANTS + i);
 	mmu_hide(WINDOW_SHARED);
-	return grant_frames;
 }
 
-bool flavour_pv_show(unsigned frames)
+bool flavour_pv_show(void)
 {
 	if (mmu_show(WINDOW_SHARED, pv_info->shared_info / PAGE_SIZE) < 0)
 		return false;
-	for (unsigned i = 0; i < frames; i++)
+	for (unsigned i = 0; i < grant_frames; i++)
 		if (flavour_pv_grant_frame(i) < 0)
 			return false;
 	return true;

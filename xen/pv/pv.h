@@ -40,9 +40,9 @@ void *mmu_window(unsigned n);
 /* save.c: takes pages from `free` on for what the toolstack looks for; what is free after it comes back. */
 uintptr_t save_start(uintptr_t free);
 
-/* flavour.c: the shared info and so many frames of the grant table, out of sight and back. False: Xen does not give them. */
-unsigned flavour_pv_hide(void);
-bool flavour_pv_show(unsigned frames);
+/* flavour.c: the shared info and the grant table, out of sight and back. False: Xen does not give them. */
+void flavour_pv_hide(void);
+bool flavour_pv_show(void);
 
 /*
  * A page without a frame of its own, and the other way: with this one, mapped readable and writable.

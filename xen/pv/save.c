@@ -66,9 +66,9 @@ static uint64_t frame_of(uint64_t page)
 long flavour_pv_suspend(void)
 {
 	struct sched_shutdown shutdown = { .reason = SHUTDOWN_suspend };
-	unsigned frames = flavour_pv_hide();
 	long rc;
 
+	flavour_pv_hide();
 	pv_info->store_mfn = page_of(pv_info->store_mfn);
 	pv_info->console.domU.mfn = page_of(pv_info->console.domU.mfn);
 	rc = hypercall(__HYPERVISOR_sched_op, SCHEDOP_shutdown, (unsigned long)&shutdown, mmu_frame((uintptr_t)pv_info), 0, 0);
@@ -76,7 +76,7 @@ long flavour_pv_suspend(void)
 		pv_info->store_mfn = frame_of(pv_info->store_mfn);
 		pv_info->console.domU.mfn = frame_of(pv_info->console.domU.mfn);
 	}
-	if (!flavour_pv_show(frames))
+	if (!flavour_pv_show())
 		hypercall_shutdown(SHUTDOWN_crash); /* nothing to say it with */
 	hang_tree();
 	return rc;
