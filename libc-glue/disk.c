@@ -64,12 +64,11 @@ uint64_t disk_look(struct disk *d)
 	return d->info.sectors * d->info.sector_size;
 }
 
-/* Looks, and returns 0 or -ENODEV: the disk that was opened is not there any more. */
-static int look(const struct fd_file *f)
+/* As of the last disk_look(): 0 or -ENODEV: the disk that was opened is not there any more. */
+static int there(const struct fd_file *f)
 {
-	struct disk *d = disk_of(f);
+	const struct disk *d = disk_of(f);
 
-	disk_look(d);
 	return d->info.gone || d->info.life != ((const struct disk_file *)f)->life ? -ENODEV : 0;
 }
 
@@ -302,7 +301,7 @@ static struct cursor start(struct disk *d, const struct iovec *v, int nv, off_t 
 static ssize_t disk_read(struct fd_file *f, const struct iovec *v, int nv, off_t at)
 {
 	struct cursor c = start(disk_of(f), v, nv, at);
-	int rc = look(f);
+	int rc = there(f);
 
 	if (rc)
 		return rc;
@@ -319,7 +318,7 @@ static ssize_t disk_write(struct fd_file *f, const struct iovec *v, int nv, off_
 	struct cursor c = start(d, v, nv, at);
 	struct range r;
 	ssize_t n;
-	int rc = look(f);
+	int rc = there(f);
 
 	if (rc)
 		return rc;
@@ -345,8 +344,10 @@ static off_t disk_size(struct fd_file *f)
  */
 static int disk_sync(struct fd_file *f)
 {
-	int rc = look(f);
+	int rc;
 
+	disk_look(disk_of(f));
+	rc = there(f);
 	return rc ? rc : diskio_run(disk_of(f), BLK_FLUSH, 0, 0, NULL);
 }
 
@@ -356,11 +357,11 @@ static int disk_stat(struct fd_file *f, struct stat *st)
 	return 0;
 }
 
-/* range: offset and length in bytes, whole sectors. */
-static int discard(struct fd_file *f, const uint64_t *range)
+/* range: offset and length in bytes, whole sectors, of a disk of so many bytes. */
+static int discard(struct fd_file *f, uint64_t size, const uint64_t *range)
 {
 	struct disk *d = disk_of(f);
-	uint64_t size = disk_look(d), at = range[0], len = range[1];
+	uint64_t at = range[0], len = range[1];
 	struct range r = { .first = at / d->info.sector_size };
 	int rc;
 
@@ -383,7 +384,7 @@ static int discard(struct fd_file *f, const uint64_t *range)
 static int disk_ioctl(struct fd_file *f, unsigned long request, void *arg)
 {
 	uint64_t size = disk_look(disk_of(f));
-	int rc = look(f);
+	int rc = there(f);
 
 	if (rc)
 		return rc;
@@ -403,7 +404,7 @@ static int disk_ioctl(struct fd_file *f, unsigned long request, void *arg)
 	case BLKFLSBUF:
 		return disk_sync(f);
 	case BLKDISCARD:
-		return discard(f, arg);
+		return discard(f, size, arg);
 	default:
 		return -ENOTTY;
 	}
