@@ -32,7 +32,7 @@
 #include "lwip/prot/ethernet.h"
 
 #define BATCH 64u
-#define IP_QUOTED (IP_HLEN + 8u) /* in an ICMP error: RFC 792, and icmp_send_response() */
+#define QUOTED 8u /* bytes behind the IP header in an ICMP error: RFC 792, and icmp_send_response() */
 #define HELD_MOST 16u /* frames: enough for one doorbell, and the device shall have something to do */
 #define CHECK_ALWAYS (NETIF_CHECKSUM_CHECK_IP | NETIF_CHECKSUM_CHECK_ICMP | NETIF_CHECKSUM_CHECK_ICMP6)
 #define GEN_ALWAYS (NETIF_CHECKSUM_GEN_IP | NETIF_CHECKSUM_GEN_ICMP | NETIF_CHECKSUM_GEN_ICMP6)
@@ -157,24 +157,29 @@ static bool is_fragment(const struct eth_hdr *eth, const struct pbuf *p)
 }
 
 /*
- * To who sends what nobody wants, lwIP returns IP_QUOTED bytes of it, whether they came or not: those behind would be of an
- * older frame. No protocol has a shorter header than that; only the last fragment of a packet may be shorter.
+ * To who sends what nobody wants, lwIP returns QUOTED bytes of it, whether they came or not: those behind would be of an
+ * older frame. No protocol has a shorter header than that; only the last fragment of a packet may be shorter. But in UDP that is
+ * for another address lwIP looks for DHCP's port, in any fragment.
  */
-static bool is_long_enough_ip4(const struct pbuf *p)
+static bool is_long_enough_ip4(const struct netif *netif, const struct pbuf *p)
 {
 	const struct ip_hdr *ip = p->payload;
+	unsigned least;
 
 	if (p->len < IP_HLEN)
 		return false;
-	return (p->len >= IP_QUOTED && lwip_ntohs(IPH_LEN(ip)) >= IP_QUOTED) || (IPH_OFFSET(ip) & PP_HTONS(IP_OFFMASK));
+	least = IPH_HL_BYTES(ip) + QUOTED;
+	if (!(IPH_OFFSET(ip) & PP_HTONS(IP_OFFMASK)))
+		return p->len >= least && lwip_ntohs(IPH_LEN(ip)) >= least;
+	return p->len >= least || IPH_PROTO(ip) != IP_PROTO_UDP || ip->dest.addr == netif_ip4_addr(netif)->addr;
 }
 
 /* lwIP looks at headers before it looks at lengths: what cannot hold one does not get that far. */
-static bool is_long_enough(u16_t type, const struct pbuf *p)
+static bool is_long_enough(const struct netif *netif, u16_t type, const struct pbuf *p)
 {
 	switch (type) {
 	case PP_HTONS(ETHTYPE_IP):
-		return is_long_enough_ip4(p);
+		return is_long_enough_ip4(netif, p);
 	case PP_HTONS(ETHTYPE_IPV6):
 		return p->len >= IP6_HLEN && netdev_ip6_sound(p);
 	case PP_HTONS(ETHTYPE_ARP):
@@ -197,7 +202,7 @@ static void input(struct netdev *d, const struct eth_hdr *eth, struct pbuf *p, c
 		netif->chksum_flags &= (u16_t)~CHECK_TRANSPORT;
 	else
 		netif->chksum_flags |= CHECK_TRANSPORT;
-	if (!is_long_enough(eth->type, p)) {
+	if (!is_long_enough(netif, eth->type, p)) {
 		pbuf_free(p);
 		return;
 	}

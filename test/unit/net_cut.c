@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "core/plat.h"
+#include "libc-glue/fd.h"
+#include "libc-glue/sock.h"
 #include "test/fake/boot.h"
 #include "test/fake/fake.h"
 #include "test/fake/netglue.h"
@@ -17,6 +19,7 @@
 #define US 0x0a000001u
 #define ETHER 14u
 #define IP6 40u
+#define MORE 0x2000u /* fragments */
 
 static struct {
 	uint8_t bytes[ETHER + IP6 + 100];
@@ -24,6 +27,7 @@ static struct {
 } f;
 
 static const uint8_t our_ip6[16] = { 0xfe, 0x80, [10] = 0x5e, 0xff, 0xfe, 0x10, 0, 1 }, their_ip6[16] = { 0xfe, 0x80, [15] = 9 };
+static const uint8_t nothing[8];
 static unsigned quotes;
 
 /* ---- What our side says ---- */
@@ -102,26 +106,62 @@ static void cut_extensions(void)
 	}
 }
 
+/* An IPv4 packet with a header of 20 or 24 bytes, of which `data` and len bytes go behind it; `fragment` is the header's field. */
+static void ip4(uint8_t proto, uint32_t to, unsigned fragment, size_t head, const void *data, size_t len)
+{
+	uint8_t *ip = f.bytes + ETHER;
+
+	ether(0x0800);
+	ip[0] = (uint8_t)(0x40 | head / 4);
+	netpeer_put16(ip + 2, (unsigned)(head + len));
+	netpeer_put16(ip + 6, fragment);
+	ip[8] = 64;
+	ip[9] = proto;
+	netpeer_put32(ip + 12, NETPEER_IP);
+	netpeer_put32(ip + 16, to);
+	put_sum(ip, head, 10, 0);
+	memcpy(ip + head, data, len);
+	f.len = ETHER + head + len;
+	deliver();
+}
+
 /* A protocol that nobody knows, with less behind the header than an ICMP error quotes, and once enough. Returns how often it is quoted. */
 static unsigned cut_ip4(void)
 {
 	unsigned before = quotes;
 
-	for (size_t len = 0; len < 9; len++) {
-		uint8_t *ip = f.bytes + ETHER;
-
-		ether(0x0800);
-		ip[0] = 0x45;
-		netpeer_put16(ip + 2, (unsigned)(20 + len));
-		ip[8] = 64;
-		ip[9] = 200;
-		netpeer_put32(ip + 12, NETPEER_IP);
-		netpeer_put32(ip + 16, US);
-		put_sum(ip, 20, 10, 0);
-		f.len = ETHER + 20 + len;
-		deliver();
-	}
+	for (size_t len = 0; len < 9; len++)
+		ip4(200, US, 0, 20, nothing, len);
 	return quotes - before;
+}
+
+/* UDP for another machine, which lwIP takes if it is for the port of a DHCP client: ports that have not come. */
+static void cut_ports(void)
+{
+	for (size_t len = 0; len < 9; len++)
+		for (unsigned offset = 0; offset < 2; offset++) {
+			ip4(17, NETPEER_IP, offset, 20, nothing, len);
+			ip4(17, NETPEER_IP, offset, 24, nothing, len);
+		}
+}
+
+/* The last fragment of what is for us may be as short as it likes. Returns how many datagrams of two fragments arrive. */
+static unsigned last_fragments(void)
+{
+	int fd = sock_socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	unsigned got = 0;
+	char buf[32];
+
+	sock_bind(fd, (struct sockaddr *)netglue_addr("10.0.0.1", 7), sizeof(struct sockaddr_in));
+	for (uint8_t len = 1; len <= 8; len++) {
+		const uint8_t udp[8] = { 4, 0, 0, 7, 0, (uint8_t)(8 + len) };
+
+		ip4(17, US, MORE, 20, udp, sizeof udp);
+		ip4(17, US, 1, 20, nothing, len);
+		got += netglue_recv(fd, buf, sizeof buf, MSG_DONTWAIT) == len;
+	}
+	fd_remove(fd);
+	return got;
 }
 
 /* A message of neighbour discovery, with `units` said of an option of which `there` bytes have come. Returns how often it is answered. */
@@ -167,5 +207,7 @@ int main(void)
 	cut_extensions();
 	ok(true, "extension headers of IPv6 that end anywhere");
 	ok(cut_ip4() == 1, "what is shorter than an ICMP error quotes is not quoted, with bytes of an older frame behind it");
+	cut_ports();
+	ok(last_fragments() == 8, "ports that have not come are not looked at, and the last fragment for us may be short");
 	return tap_done();
 }
