@@ -49,7 +49,7 @@ static void fuzz_blk_submit(void)
 	if ((uint64_t)r->sectors * info.sector_size > FUZZ_BLK_BYTES && r->op <= BLK_WRITE)
 		return; /* the caller's own mistake: no such buffer */
 	rc = blk_submit(fuzz_blk.number, r);
-	fuzz_must(rc == 0 || rc == -ERR_AGAIN || rc == -ERR_INVAL || rc == -ERR_ROFS || rc == -ERR_NOTSUP);
+	fuzz_must(rc == 0 || rc == -ERR_AGAIN || rc == -ERR_INVAL || rc == -ERR_ROFS || rc == -ERR_NOTSUP || rc == -ERR_NODEV);
 	fuzz_must(rc != 0 || r->op == BLK_FLUSH || (r->sector < info.sectors && r->sectors <= info.sectors - r->sector));
 	fuzz_blk.out[i] = rc == 0;
 	fuzz_blk.n_out += rc == 0;
