@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A guest that is saved, restored and migrated while it works: it sends counted words to one client and takes counted words from it,
- * writes its disk and reads it back, watches its clock, and says on another port how all of that goes:
+ * writes its disk and reads it back, watches its clock, and says on another port, for each byte that comes, how all of that goes:
  *   mono NS wall NS back N words N wrong N passes N errors N random HEX
  * Where there is no disk nothing is written. usage: moved
  * test/run: driven by xen/save.py.
@@ -166,9 +166,23 @@ static void *watch_clock(void *arg)
 	return NULL;
 }
 
+static void tell(int s)
+{
+	char line[300];
+	uint64_t r[2] = { 0 };
+
+	getrandom(r, sizeof r, 0);
+	snprintf(line, sizeof line, "mono %llu wall %llu back %llu words %llu wrong %llu passes %llu errors %llu random %016llx%016llx\n",
+		 (unsigned long long)now_of(CLOCK_MONOTONIC), (unsigned long long)now_of(CLOCK_REALTIME), (unsigned long long)back,
+		 (unsigned long long)words_in, (unsigned long long)wrong, (unsigned long long)passes, (unsigned long long)errors,
+		 (unsigned long long)r[0], (unsigned long long)r[1]);
+	send(s, line, strlen(line), 0);
+}
+
 int main(void)
 {
 	int l = listen_on(STATUS_PORT), s;
+	char c;
 
 	start(serve_data, 0);
 	start(watch_clock, 0);
@@ -177,15 +191,8 @@ int main(void)
 	puts("moved: ready");
 	fflush(stdout);
 	while ((s = accept(l, NULL, NULL)) >= 0) {
-		char line[300];
-		uint64_t r[2] = { 0 };
-
-		getrandom(r, sizeof r, 0);
-		snprintf(line, sizeof line, "mono %llu wall %llu back %llu words %llu wrong %llu passes %llu errors %llu random %016llx%016llx\n",
-			 (unsigned long long)now_of(CLOCK_MONOTONIC), (unsigned long long)now_of(CLOCK_REALTIME), (unsigned long long)back,
-			 (unsigned long long)words_in, (unsigned long long)wrong, (unsigned long long)passes, (unsigned long long)errors,
-			 (unsigned long long)r[0], (unsigned long long)r[1]);
-		send(s, line, strlen(line), 0);
+		while (recv(s, &c, 1, 0) == 1)
+			tell(s);
 		close(s);
 	}
 	return 1;

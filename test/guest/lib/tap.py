@@ -36,12 +36,12 @@ def image(name):
     return os.path.join(build, "test/guest", name + ".kvm")
 
 
-def host_program(name):
+def host_program(name, *flags):
     """A guest program built by the host's compiler, to compare with."""
     program, code = os.path.join(build, "test/guest", os.path.basename(name) + ".host"), os.path.join(source, "test/guest", name + ".c")
     if not os.path.exists(program) or os.path.getmtime(program) < os.path.getmtime(code):
         new = "%s.%d" % (program, os.getpid())
-        subprocess.run([os.environ.get("CC", "cc"), "-O2", "-D_GNU_SOURCE", "-I", source, "-o", new, code, "-lpthread"], check=True)
+        subprocess.run([os.environ.get("CC", "cc"), "-O2", "-D_GNU_SOURCE", "-I", source, "-o", new, code, "-lpthread", *flags], check=True)
         os.rename(new, program)
     return program
 
