@@ -124,4 +124,18 @@ static inline void back_say(const char *path, unsigned *state, unsigned to)
 	xenhost_set("%s/state=%u", path, to);
 }
 
+/* The toolstack wants the device back; and then both directories are away. */
+static inline void back_leave(const char *back)
+{
+	xenhost_set("%s/online=0", back);
+	xenhost_set("%s/state=%u", back, XenbusStateClosing);
+}
+
+static inline void back_gone(const char *front, const char *back, unsigned *state)
+{
+	*state = 0;
+	xenhost_remove(front);
+	xenhost_remove(back);
+}
+
 #endif

@@ -170,17 +170,14 @@ void xenhost_blk_start(unsigned n)
 /* What the toolstack writes for `xl block-detach`; the backend serves on until the guest lets it go. */
 void xenhost_blk_leave(unsigned n)
 {
-	xenhost_set("%s/online=0", disks[n].back);
-	xenhost_set("%s/state=%u", disks[n].back, XenbusStateClosing);
+	back_leave(disks[n].back);
 }
 
 void xenhost_blk_unplug(unsigned n)
 {
 	detach(&disks[n]);
 	disks[n].begun = xenhost_disk[n].present = false;
-	xenhost_disk[n].state = 0;
-	xenhost_remove(disks[n].front);
-	xenhost_remove(disks[n].back);
+	back_gone(disks[n].front, disks[n].back, &xenhost_disk[n].state);
 }
 
 /* As blkback does it: the size, then the state once more so that the watch fires. */

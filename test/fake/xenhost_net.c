@@ -182,17 +182,14 @@ void xenhost_net_stop(unsigned n)
 /* What the toolstack writes for `xl network-detach`; the backend serves on until the guest lets it go. */
 void xenhost_net_leave(unsigned n)
 {
-	xenhost_set("%s/online=0", nics[n].back);
-	xenhost_set("%s/state=%u", nics[n].back, XenbusStateClosing);
+	back_leave(nics[n].back);
 }
 
 void xenhost_net_unplug(unsigned n)
 {
 	detach(&nics[n]);
 	nics[n].begun = xenhost_nic[n].present = false;
-	xenhost_nic[n].state = 0;
-	xenhost_remove(nics[n].front);
-	xenhost_remove(nics[n].back);
+	back_gone(nics[n].front, nics[n].back, &xenhost_nic[n].state);
 }
 
 void xenhost_net_start(unsigned n)

@@ -109,20 +109,9 @@ static void elsewhere(void)
 
 static void net_step(struct nic_info *info, bool may_send)
 {
-	bool did = false;
-
 	nic_info(0, info);
 	must(!info->broken);
-	for (unsigned i = (unsigned)xenhost_below(6); may_send && i > 0 && n_out < FRAMES; i--)
-		did |= send_one(info);
-	if (may_send && xenhost_below(2))
-		send_in();
-	did |= receive() > 0;
-	while (n_lent > 0 && xenhost_below(3))
-		give_back_one();
-	take_tokens();
-	nic_kick(0);
-	if (!did && !nic_arm(0))
+	if (step(info, may_send))
 		plat_wait(plat_now() + 1000000);
 }
 

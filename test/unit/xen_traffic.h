@@ -326,12 +326,12 @@ static inline void open_nic(struct nic_info *info)
 	must(nic_share(0, arena, ARENA * PAGE_SIZE) == 0);
 	must(nic_share(0, arena, PAGE_SIZE) == -ERR_INVAL);
 	if (xenhost_below(4))
-		plat_seal(); /* from here on the fake Xen lets nobody grant, and makes no event channels */
+		plat_seal(); /* from here on the fake Xen lets nobody grant */
 	nic_info(0, info);
 }
 
-/* Polls, arms, sleeps: as the loop does. A lost wake-up is a deadlock, which xenhost.c reports. */
-static inline void turn(const struct nic_info *info, bool may_send)
+/* Polls and arms, as the loop does. Returns whether it is time to sleep. */
+static inline bool step(const struct nic_info *info, bool may_send)
 {
 	bool did = false;
 
@@ -344,7 +344,13 @@ static inline void turn(const struct nic_info *info, bool may_send)
 		give_back_one();
 	take_tokens();
 	nic_kick(0);
-	if (!did && !nic_arm(0))
+	return !did && !nic_arm(0);
+}
+
+/* A lost wake-up is a deadlock, which xenhost.c reports. */
+static inline void turn(const struct nic_info *info, bool may_send)
+{
+	if (step(info, may_send))
 		plat_wait(n_back == n_out && n_in == n_sent_in ? plat_now() + 1000000 : PLAT_FOREVER);
 }
 
