@@ -148,19 +148,21 @@ static size_t peek(const struct sock *s, struct iov *to, size_t want)
 }
 
 /*
- * Opens the window again. lwIP tells the peer when it has grown by 64 KiB; a socket with a small
- * one cannot wait for that.
+ * Opens the window again. Every ACK tells how far; where none is due, the peer is told when it has grown by a
+ * half: lwIP does that for its largest window, and smaller ones, also of peers that cannot scale, cannot wait for that.
  */
 static void give_window(struct sock *s, size_t n)
 {
 	struct tcp_pcb *pcb = s->tcp;
+	uint32_t window;
 
 	if (!pcb)
 		return;
+	window = LWIP_MIN(s->rcvbuf, TCP_WND_MAX(pcb));
 	for (; n > 0xffff; n -= 0xffff)
 		tcp_recved(pcb, 0xffff);
 	tcp_recved(pcb, (u16_t)n);
-	if (s->rcvbuf < 2 * TCP_WND_UPDATE_THRESHOLD && pcb->rcv_nxt + pcb->rcv_wnd - pcb->rcv_ann_right_edge >= s->rcvbuf / 2) {
+	if (pcb->rcv_nxt + pcb->rcv_wnd - pcb->rcv_ann_right_edge >= window / 2) {
 		tcp_ack_now(pcb);
 		tcp_output(pcb);
 	}

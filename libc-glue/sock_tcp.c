@@ -76,6 +76,7 @@ void sock_tcp_forget(struct sock *s)
 	struct tcp_pcb *pcb = s->tcp;
 
 	release_window(s);
+	acks_forget(pcb);
 	ip_addr_copy(s->local, pcb->local_ip);
 	s->local_port = pcb->local_port;
 	tcp_arg(pcb, NULL);
@@ -92,8 +93,8 @@ static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
 	struct sock *s = arg;
 
 	(void)err;
-	(void)pcb;
 	if (p) {
+		acks_hold(pcb, p->tot_len);
 		sock_stream_add(s, p);
 		sock_wake(s, POLLIN);
 		return ERR_OK;
@@ -145,6 +146,7 @@ static void on_err(void *arg, err_t err)
 	if (!s)
 		return;
 	s->error = meaning(s, err);
+	acks_forget(s->tcp);
 	s->tcp = NULL;
 	s->state = SOCK_OVER;
 	s->eof = true;

@@ -68,7 +68,7 @@
 #define LWIP_DISABLE_TCP_SANITY_CHECKS 1 /* they are about the sockets that we do not use */
 #define TCP_SNDLOWAT 2048
 #define TCP_SNDQUEUELOWAT 16
-#define TCP_WND_UPDATE_THRESHOLD (64 * 1024)
+#define TCP_WND_UPDATE_THRESHOLD (TCP_WND / 2) /* and for smaller windows give_window() */
 #define TCP_OVERSIZE 1024
 #define TCP_QUEUE_OOSEQ 1
 #define TCP_OOSEQ_BYTES_LIMIT(pcb) conns_ooseq_bytes()

@@ -314,8 +314,10 @@ bool netdev_poll(void)
 		kick(d); /* before anything else: the device works while we do */
 		did |= netdev_tx_reap(d);
 		did |= receive_all(d);
-		kick(d);
 	}
+	acks_send();
+	for (struct netdev *d = devs; d < devs + count; d++)
+		kick(d);
 	return did;
 }
 

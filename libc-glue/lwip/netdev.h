@@ -62,6 +62,14 @@ void netdev_look(void);
 void announce_netif(struct netif *netif);
 
 /*
+ * acks.c: one ACK for a batch. From lwIP's recv callback, for len bytes: lets the ACK wait that lwIP would send when it
+ * returns. pcb is about to be freed, or is no longer looked after. The end of the batch: sends those that wait.
+ */
+void acks_hold(struct tcp_pcb *pcb, size_t len);
+void acks_forget(const struct tcp_pcb *pcb);
+void acks_send(void);
+
+/*
  * Rings the doorbells for the frames that were queued, at the end of a socket call. Where a server
  * is in the middle of a batch of ready sockets (poll_handed) this is left to the last of them: one
  * doorbell does for all the answers. netdev_sent() says besides that one of them has been given.

@@ -37,6 +37,7 @@ static struct peer {
 	unsigned pieces, resent, beyond, wrong, longest, pushes;
 	unsigned acks;         /* that came without data, at or before the edge that it gives now */
 	unsigned acks_beyond;
+	uint32_t told;         /* how far the last of them reaches */
 	uint32_t last_resent;  /* where, and how long */
 	size_t last_resent_len;
 	bool fin;
@@ -96,6 +97,7 @@ void netpeer_tcp(const struct netpeer_seg *seg)
 		return;
 	}
 	if (seg->len == 0 && !(seg->flags & NETPEER_FIN)) {
+		peer.told = seg->ack;
 		*(at > peer.acked + peer.window ? &peer.acks_beyond : &peer.acks) += 1;
 		return;
 	}
@@ -398,13 +400,45 @@ static void test_shrinking(void)
 	}
 }
 
-/* A byte of the peer's. */
-static void say_byte(uint32_t at)
+/* Bytes of the peer's, at most 1000. */
+static void say(uint32_t at, size_t len, uint8_t flags)
 {
-	struct netpeer_seg seg = { .src = 80, .dst = peer.port, .seq = ISN + 1 + at, .ack = peer.start + peer.acked, .flags = NETPEER_ACK,
-				   .window = (uint16_t)(peer.window >> peer.scale), .data = (const uint8_t *)"x", .len = 1 };
+	static const uint8_t bytes[1000];
+	struct netpeer_seg seg = { .src = 80, .dst = peer.port, .seq = ISN + 1 + at, .ack = peer.start + peer.acked, .flags = flags | NETPEER_ACK,
+				   .window = (uint16_t)(peer.window >> peer.scale), .data = bytes, .len = len };
 
 	netpeer_send(&seg);
+}
+
+/* What comes together is acknowledged together, read or not; a gap at once, with each segment behind it (RFC 5681 4.2). */
+static void test_batches(void)
+{
+	meet_peer(&(struct peer){ .window = 16384 });
+	for (uint32_t i = 0; i < 30; i++)
+		say(i * 1000, 1000, 0);
+	wait_ms(1);
+	is(peer.acks, 2, "batch: one ACK for 30 segments, after that of the SYN");
+	is(peer.told, ISN + 1 + 30000, "batch: of all of them");
+	for (uint32_t i = 0; i < 5; i++)
+		say(40000 + i * 1000, 1000, 0);
+	wait_ms(1);
+	is(peer.acks, 7, "batch: five behind a gap, five ACKs");
+	part();
+}
+
+/* A segment that a device has merged is more than one; and TIME-WAIT has no timer that would answer a FIN with data. */
+static void test_batch_alone(void)
+{
+	meet_peer(&(struct peer){ .window = 16384, .mss = 500 });
+	say(0, 1000, 0);
+	wait_ms(1);
+	is(peer.told, ISN + 1 + 1000, "merged segment: acknowledged at once");
+	sock_shutdown(fd, SHUT_WR);
+	wait_ms(1);
+	say(1000, 1000, NETPEER_FIN);
+	wait_ms(1);
+	is(peer.told, ISN + 1 + 2001, "our FIN, then theirs with data: acknowledged at once");
+	part();
 }
 
 /* What a peer with a shrunken window sends must be acknowledged so that it takes the ACK (RFC 9293 3.10.7.4). */
@@ -419,7 +453,7 @@ static void test_shrunken_acks(void)
 		wait_ms(1);
 		peer.window = windows[i];
 		peer.acks = peer.acks_beyond = 0;
-		say_byte(0);
+		say(0, 1, 0);
 		wait_ms(250);
 		ok(peer.acks > 0, "window shrunk to %u: bytes are acknowledged", windows[i]);
 		is(peer.acks_beyond, 0, "window shrunk: no ACK beyond it");
@@ -460,5 +494,7 @@ int main(void)
 	test_mixture();
 	test_shrinking();
 	test_shrunken_acks();
+	test_batches();
+	test_batch_alone();
 	return tap_done();
 }
