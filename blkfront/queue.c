@@ -308,13 +308,13 @@ static const char *answered(struct blkfront_queue *q, const struct blkif_respons
 	if (rsp->id >= BLKFRONT_SLOTS || q->slot[rsp->id].state != SLOT_OUT)
 		return "an answer with an id that is not out";
 	s = &q->slot[rsp->id];
-	suspend_busy--;
 	/*
 	 * An answer to an indirect request may repeat either operation, the outer or the one
 	 * inside; any other shows that the two sides disagree about what was done.
 	 */
 	if (rsp->operation != s->op && (rsp->operation != BLKIF_OP_INDIRECT || s->list == BLKFRONT_NONE))
 		return "an answer to another operation";
+	suspend_busy--;
 	if (rsp->status == BLKIF_RSP_EOPNOTSUPP)
 		status = withdrawn(q, (unsigned)rsp->id);
 	else if (rsp->status != BLKIF_RSP_OKAY)

@@ -462,7 +462,7 @@ static void lie(enum xenhost_lie what, bool breaks)
 		blk_kick(0);
 		plat_wait(plat_now() + 1000000);
 	}
-	must(reaped == submitted && (!breaks || (errors > 0 && !blk_arm(0))));
+	must(reaped == submitted && suspend_busy == 0 && (!breaks || (errors > 0 && !blk_arm(0))));
 }
 
 #define LIE(name, breaks) static void lie_##name(void) { lie(LIE_##name, breaks); }
