@@ -195,13 +195,17 @@ size_t segs_queue(struct tcp_pcb *pcb, struct segs_chunk *chunk, size_t len, boo
 	return done;
 }
 
+/*
+ * The room that tcp_write() left at the end of a segment counts too: one made while the peer had
+ * never given a window has room for the MSS, and the first window may be less than two of them.
+ */
 bool segs_tail_is_long(const struct tcp_pcb *pcb)
 {
 	const struct tcp_seg *seg = pcb->unsent;
 
 	while (seg && seg->next)
 		seg = seg->next;
-	return seg && seg->len + (u32_t)LWIP_TCP_OPT_LENGTH(seg->flags) > LWIP_MIN(pcb->mss, pcb->snd_wnd_max / 2);
+	return seg && seg->len + (u32_t)LWIP_TCP_OPT_LENGTH(seg->flags) + pcb->unsent_oversize > LWIP_MIN(pcb->mss, pcb->snd_wnd_max / 2);
 }
 
 /* ---- Splitting ---- */
