@@ -100,8 +100,11 @@ uint64_t xenhost_now(void)
 /* The shared info of another domain on another host, empty, with its own time; no port but the toolstack's two. */
 void xenhost_move(uint64_t system_time, uint64_t wall, unsigned store, unsigned to_console)
 {
-	free(shared); /* sanitizers find who still looks */
-	shared = calloc(1, sizeof(*shared));
+	if (!xenhost.in_place) {
+		free(shared); /* sanitizers find who still looks */
+		shared = calloc(1, sizeof(*shared));
+	}
+	memset(shared, 0, sizeof(*shared));
 	shared->wc_sec = (uint32_t)((wall - system_time) / 1000000000);
 	shared->wc_nsec = (uint32_t)((wall - system_time) % 1000000000);
 	shared->wc_version = 2;
@@ -401,12 +404,17 @@ uint64_t flavour_given(void)
 	return 0;
 }
 
-/* What Xen has is out of reach. */
+/* What Xen has is out of reach. Neighbours go in one call, up or down. */
 int flavour_balloon(const uintptr_t *pages, unsigned n, bool give)
 {
-	for (unsigned i = 0; i < n; i++)
-		if (mprotect((void *)pages[i], PAGE_SIZE, give ? PROT_NONE : PROT_READ | PROT_WRITE))
-			xenhost_wrong("page %#lx, which is not memory", pages[i]);
+	for (unsigned i = 0; i < n;) {
+		uintptr_t first = pages[i], last = pages[i];
+
+		for (i++; i < n && (pages[i] == last + PAGE_SIZE || pages[i] == first - PAGE_SIZE); i++)
+			*(pages[i] > last ? &last : &first) = pages[i];
+		if (mprotect((void *)first, last - first + PAGE_SIZE, give ? PROT_NONE : PROT_READ | PROT_WRITE))
+			xenhost_wrong("page %#lx, which is not memory", first);
+	}
 	xenhost.ballooned = give ? xenhost.ballooned + n : xenhost.ballooned - n;
 	return (int)n;
 }

@@ -64,6 +64,7 @@ struct xenhost {
 	bool store_dead, console_dead; /* takes nothing any more */
 	bool cancel;             /* the next suspend is cancelled */
 	void (*arrive)(void);    /* after a restore, before there are backends: they may be others */
+	bool in_place;           /* a restored guest's shared info lies where it lay; else elsewhere, and nobody may look at the old one */
 	unsigned suspends;       /* how many there were, cancelled ones too */
 	uint64_t away;           /* ns that passed elsewhere, in all */
 	enum xenhost_lie lie;    /* back to LIE_NONE when it was told */

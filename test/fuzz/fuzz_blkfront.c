@@ -8,12 +8,10 @@
  */
 #include <string.h>
 
-#include "blkfront/blkfront.h"
 #include "test/fake/xenhost.h"
 #include "test/fuzz/fuzz_blk.h"
+#include "test/fuzz/fuzz_blkback.h"
 #include "xen/flavour.h"
-
-static struct blkfront *disk;
 
 void xenhost_net_input(unsigned n, const uint8_t *frame, unsigned len, const struct nic_offload *off)
 {
@@ -64,101 +62,31 @@ void fuzz_begin(void)
 	fuzz_keep(flavour_shared_info(), sizeof(struct shared_info));
 }
 
-/* ---- the backend ---- */
-
-/* What stands at a position of the ring: a request of ours, or an answer. */
-static void *at_position(struct blkfront_queue *q, uint32_t index)
-{
-	return (char *)q->ring.shared + RING_HEADER + (index & (q->ring.slots - 1)) * q->ring.stride;
-}
-
-
-/* Answers a request that is on the ring; parts of the answer may be wrong. */
-static void answer(void)
-{
-	unsigned how = fuzz_byte(), q = how & 3, which = fuzz_byte();
-	struct blkfront_queue *x = disk->queue[q % disk->n_queues];
-	struct blkif_request r;
-	struct blkif_response rsp;
-
-	memcpy(&r, at_position(x, x->ring.shared->req_prod - 1 - which), sizeof(r));
-	rsp = (struct blkif_response){ .id = r.id, .operation = r.operation, .status = BLKIF_RSP_OKAY };
-	if (r.operation == BLKIF_OP_INDIRECT)
-		rsp.id = ((struct blkif_request_indirect *)(void *)&r)->id;
-	if (how & 4)
-		rsp.status = (int16_t)fuzz_byte();
-	if (how & 8)
-		rsp.status = (int16_t)-fuzz_byte();
-	if (how & 16)
-		rsp.operation = fuzz_byte();
-	if (how & 32)
-		rsp.id = how & 64 ? fuzz_u64() : fuzz_byte();
-	memcpy(at_position(x, x->ring.shared->rsp_prod), &rsp, sizeof(rsp));
-	if (!(how & 128))
-		x->ring.shared->rsp_prod++;
-}
-
-static void scribble(void)
-{
-	struct blkfront_queue *x = disk->queue[fuzz_below(disk->n_queues)];
-	size_t len = (size_t)PAGE_SIZE << disk->order, at = fuzz_u16() % len, n = 1u + fuzz_below(16);
-
-	fuzz_bytes((char *)x->page + at, n < len - at ? n : len - at);
-}
-
-static void backend(unsigned what)
-{
-	struct blkfront_queue *x = disk->queue[fuzz_below(disk->n_queues)];
-
-	switch (what) {
-	case 0:
-		x->ring.shared->rsp_prod += (uint32_t)(int8_t)fuzz_byte();
-		break;
-	case 1:
-		x->ring.shared->rsp_prod = fuzz_u32();
-		break;
-	case 2:
-		x->ring.shared->req_event = fuzz_u32();
-		break;
-	case 3:
-		x->ring.shared->rsp_prod = x->ring.shared->req_prod; /* as if all of it had been answered */
-		break;
-	case 4:
-		scribble();
-		break;
-	case 5:
-		xenhost.scribble = !xenhost.scribble; /* what was read is another thing at the second look */
-		break;
-	default:
-		xenhost_raise((unsigned)x->port);
-	}
-}
-
 /* ---- a run ---- */
 
 /* Whatever happened: when the disk is given up, everything comes back, and nothing of it is missing. */
 static void settle(void)
 {
-	connect_disk_break(disk, "end of the script");
+	connect_disk_break(fuzz_blkback_disk, "end of the script");
 	fuzz_blk_settle();
-	fuzz_must(disk->pool_left == disk->pool_pages && disk->info.broken);
-	for (unsigned i = 0; i < disk->n_queues; i++)
-		fuzz_must(disk->queue[i]->slots_free == BLKFRONT_SLOTS && disk->queue[i]->waiting == 0);
+	fuzz_must(fuzz_blkback_disk->pool_left == fuzz_blkback_disk->pool_pages && fuzz_blkback_disk->info.broken);
+	for (unsigned i = 0; i < fuzz_blkback_disk->n_queues; i++)
+		fuzz_must(fuzz_blkback_disk->queue[i]->slots_free == BLKFRONT_SLOTS && fuzz_blkback_disk->queue[i]->waiting == 0);
 }
 
 void fuzz_run(void)
 {
 	fuzz_blk.number = fuzz_byte() & 1;
-	disk = connect_disk(fuzz_blk.number);
+	fuzz_blkback_disk = connect_disk(fuzz_blk.number);
 	while (fuzz_more()) {
 		unsigned act = fuzz_below(20);
 
 		if (act < 10)
 			fuzz_blk_act(act);
 		else if (act < 13)
-			answer();
+			fuzz_blkback_answer();
 		else
-			backend(act - 13);
+			fuzz_blkback(act - 13);
 	}
 	settle();
 }

@@ -4,7 +4,7 @@
 
 /*
  * The wire to xenstored, in place of the fake one, for the targets that lie there: rings in static memory, nothing on the heap. A
- * target says what happens when the guest sleeps (fuzz_store_turn()).
+ * target says what happens when the guest sleeps (fuzz_store_turn()) and when it is suspended (fuzz_store_suspend()).
  */
 
 #include <string.h>
@@ -16,12 +16,11 @@
 #include "test/fuzz/fuzz.h"
 #include "xen/flavour.h"
 
-#define FUZZ_STORE_PORT 1u
-
 static struct xenstore_domain_interface fuzz_store;
 static uint32_t fuzz_store_taken; /* bytes of requests */
 
 static bool fuzz_store_turn(void); /* whether anything was done */
+static long fuzz_store_suspend(void); /* flavour_suspend() */
 
 struct xenstore_domain_interface *xenhost_store_page(void)
 {
@@ -33,10 +32,9 @@ bool xenhost_store_run(void)
 	return fuzz_store_turn();
 }
 
-/* Every suspend is cancelled: in another life there would be other input. */
 long flavour_suspend(void)
 {
-	return 1;
+	return fuzz_store_suspend();
 }
 
 bool xenhost_net_run(void)
@@ -67,7 +65,7 @@ static bool fuzz_store_give(const void *from, uint32_t len)
 		return false;
 	for (uint32_t i = 0; i < len; i++)
 		fuzz_store.rsp[MASK_XENSTORE_IDX(fuzz_store.rsp_prod++)] = ((const char *)from)[i];
-	xenhost_raise(FUZZ_STORE_PORT);
+	xenhost_raise(xenhost_store_port);
 	return true;
 }
 
@@ -110,6 +108,14 @@ static bool fuzz_store_agree(const struct xsd_sockmsg *head)
 	return fuzz_store_message(head->type, head->req_id, begins ? "7" : "OK", begins ? 2 : 3);
 }
 
+/* Another domain's daemon: it takes no more of what was asked of the old one. The page is the old one, or empty. */
+static inline void fuzz_store_life(bool empty)
+{
+	if (empty)
+		memset(&fuzz_store, 0, sizeof fuzz_store);
+	fuzz_store_taken = fuzz_store.req_cons = fuzz_store.req_prod;
+}
+
 /* A guest whose rings begin just below 2^32. */
 static void fuzz_store_boot(size_t memory, const char *cmdline)
 {
@@ -118,7 +124,7 @@ static void fuzz_store_boot(size_t memory, const char *cmdline)
 	xenhost.memory = memory;
 	xenhost.quiet = true;
 	xenhost.cmdline = cmdline;
-	xenhost.open_for_ever = true;
+	xenhost.open_for_ever = xenhost.in_place = true;
 	xenhost_boot();
 	xenhost.console_dead = true;
 	fuzz_keep(flavour_shared_info(), sizeof(struct shared_info));
