@@ -113,6 +113,7 @@ int vioballoon_move(const uintptr_t *pages, unsigned n, bool give)
 	if (!virtq_take(q, &done))
 		return fail(NULL);
 	held = give ? held + n : held - n;
-	mmio_write32(device->config.base + CONFIG_HELD, held);
+	if (device->config.len >= CONFIG_HELD + 4) /* which over PCI the device says */
+		mmio_write32(device->config.base + CONFIG_HELD, held);
 	return (int)n;
 }

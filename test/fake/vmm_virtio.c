@@ -228,7 +228,7 @@ uint32_t vmm_config_read(struct vmm_dev *d, unsigned at, unsigned width)
 /* A balloon's second word, and nothing else, is the driver's to write (§5.5.4). */
 void vmm_config_write(struct vmm_dev *d, unsigned at, uint32_t v, unsigned width)
 {
-	if (d->type != 5 || at != 4 || width != 4)
+	if (d->type != 5 || at != 4 || width != 4 || d->config_len < 8)
 		vmm_wrong("configuration at %u, %u wide, written", at, width);
 	memcpy(d->config + at, &v, width);
 }

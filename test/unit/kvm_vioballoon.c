@@ -20,6 +20,7 @@
 #define MS 1000000ull
 
 static uintptr_t page[PLAT_BALLOON];
+static unsigned config_len = 8;
 
 static void boot(void)
 {
@@ -27,6 +28,7 @@ static void boot(void)
 	vmm.no_pci = kind == VMM_MMIO || kind == VMM_LEGACY;
 	vmm_start();
 	dev = vmm_add_balloon(kind, set);
+	dev->config_len = config_len;
 	plat_start();
 	plat_seal();
 	for (unsigned i = 0; i < PLAT_BALLOON; i++)
@@ -88,6 +90,14 @@ static void run_idle(void)
 	must(vmm.exits - before < 20);
 }
 
+static void run_few(void)
+{
+	boot();
+	must(plat_balloon(page, 9, true) == 9 && dev->balloon == 9 && told() == (config_len < 8 ? 0 : 9u));
+	must(plat_balloon(page + 5, 4, false) == 4 && dev->balloon == 5 && told() == (config_len < 8 ? 0 : 5u));
+	plat_wait(plat_now() + 200 * MS);
+}
+
 static void run_moves(void)
 {
 	bool out[PLAT_BALLOON] = { false };
@@ -106,6 +116,14 @@ static void run_moves(void)
 		must(vmm_balloon_has(page[k]) == out[k]);
 	}
 	must(dev->balloon == n && told() == n);
+}
+
+/* Over PCI the device says how much configuration it has: where it has no room for it, nothing is told. */
+static void run_short(void)
+{
+	kind = VMM_MODERN;
+	for (config_len = 0; config_len < 9; config_len++)
+		must(child_ends(run_few, 0));
 }
 
 /* It is reset: it reaches for nothing any more, and the core is told that there is no balloon. */
@@ -180,6 +198,7 @@ int main(void)
 		good &= everywhere(run_lies, MUST_TELL);
 	ok(good, "lies end it");
 	ok(everywhere(run_silent, MUST_TELL), "so does silence");
+	ok(child_ends(run_short, 0), "little configuration");
 	ok(everywhere(run_no_queues, 0), "a device without queues");
 	ok(child_ends(run_none, 0), "no device");
 	return tap_done();
