@@ -77,6 +77,7 @@ void evtchn_wait_for(unsigned port, uint64_t deadline);
 void evtchn_worked(unsigned port);
 
 uint64_t evtchn_fired(unsigned port); /* how often it ended a wait */
+unsigned evtchn_used(void);           /* ports of ours */
 
 /* ---- gnttab.c ---- */
 
@@ -144,6 +145,7 @@ int xenstore_begin(uint32_t *tx);
 int xenstore_end(uint32_t tx, bool commit); /* -ERR_AGAIN: somebody else wrote, do it all again */
 int xenstore_watch(struct xenstore_watch *w, const char *path);
 void xenstore_unwatch(struct xenstore_watch *w);
+unsigned xenstore_watches(void); /* that are set */
 
 void xenstore_poll(void); /* takes watch events; never blocks */
 unsigned xenstore_changes(void); /* how many watches fired so far */

@@ -375,6 +375,15 @@ void xenstore_unwatch(struct xenstore_watch *w)
 	w->id = 0;
 }
 
+unsigned xenstore_watches(void)
+{
+	unsigned n = 0;
+
+	for (struct xenstore_watch *w = watches; w; w = w->next)
+		n++;
+	return n;
+}
+
 void xenstore_start(struct xenstore_domain_interface *page, unsigned port)
 {
 	ring = page;

@@ -369,6 +369,20 @@ static void sysrq(void)
 	rest(1000000);
 }
 
+/* What it says of channels and watches is what the host sees. */
+static void sysrq_counts(void)
+{
+	char want[128];
+
+	boot();
+	must(gnttab_grant(0, page_alloc(3), 3, false) >= 0);
+	xenhost_set("/local/domain/1/control/sysrq=m");
+	rest(1000000);
+	snprintf(want, sizeof(want), "xen: %zu pages free, 3 grants, 0 parked, %u event channels, %u watches", page_unused(),
+		 xenhost_ports_used(), xenhost_watches());
+	must(strstr(xenhost_console(), want));
+}
+
 static void exit_status(void)
 {
 	boot();
@@ -436,6 +450,7 @@ int main(void)
 	ok(child_ends(ask_crash, XENHOST_CRASH), "shutdown: crash");
 	ok(child_ends(ask_late, XENHOST_REBOOT), "shutdown: a program that does not end is ended");
 	ok(child_ends(sysrq, XENHOST_CRASH), "sysrq: crash");
+	ok(child_ends(sysrq_counts, 0), "sysrq: what could leak");
 	ok(child_ends(exit_told, 0), "exit: the status stands in xenstore");
 	ok(child_ends(exit_status, 0), "exit: with a dead xenstored");
 	ok(child_ends(no_store, 0), "start: without xenstore");
