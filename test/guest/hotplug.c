@@ -2,7 +2,8 @@
 /*
  * A program that goes on while devices and memory come and go under it. It answers on port 80, writes to every disk there is
  * and reads it back, and allocates, fills, checks and frees memory, each in a thread of its own; what it sees change is said in
- * a line. SIGTERM ends it, with status 0 when nothing was ever wrong.
+ * a line. SIGTERM ends it, with status 0 when nothing was ever wrong. Asked for /quiet it holds no memory, until it is asked for /loud:
+ * so that what is free can be compared.
  *
  * usage: hotplug [KIB]: how much memory it holds at most; 0: none
  * test/run: driven by xen/hotplug.py.
@@ -18,13 +19,15 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 
 #define DISKS 4
 #define BLOCK 4096
 #define HELD 64
 
 static volatile sig_atomic_t stop;
-static volatile int wrong;
+static volatile int wrong, quiet;
+static volatile size_t holds; /* bytes */
 
 static void on_term(int sig)
 {
@@ -40,20 +43,42 @@ static void complain(const char *what, unsigned n)
 
 /* ---- the network ---- */
 
+static void wait_at_most(int fd, int seconds)
+{
+	struct timeval patience = { .tv_sec = seconds };
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+}
+
+static void obey(const char *line)
+{
+	if (!strncmp(line, "GET /quiet", 10))
+		quiet = 1;
+	if (!strncmp(line, "GET /loud", 9))
+		quiet = 0;
+	while (quiet && holds)
+		usleep(1000);
+}
+
 static void *serve(void *arg)
 {
 	static const char answer[] = "HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nok\n";
 	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(80) };
 	int listener = socket(AF_INET, SOCK_STREAM, 0), fd;
-	char line[512];
+	char line[512] = "";
 
 	(void)arg;
 	if (bind(listener, (struct sockaddr *)&at, sizeof(at)) || listen(listener, 64))
 		complain("listen", (unsigned)errno);
 	printf("serving\n");
 	while ((fd = accept(listener, NULL, NULL)) >= 0) {
-		if (read(fd, line, sizeof(line)) > 0)
+		wait_at_most(fd, 20); /* the host may be busy, or our interface gone for a while */
+		if (read(fd, line, sizeof(line) - 1) > 0) {
+			obey(line);
 			(void)!write(fd, answer, sizeof(answer) - 1);
+			wait_at_most(fd, 1);
+			(void)!read(fd, line, 1); /* who ends first has to remember the connection: not us */
+		}
 		close(fd);
 	}
 	complain("accept", (unsigned)errno);
@@ -120,7 +145,7 @@ static void *hold(void *arg)
 		unsigned char *at, fill;
 		size_t size;
 	} held[HELD];
-	size_t most = *(size_t *)arg * 1024, sum = 0, i, k;
+	size_t most = *(size_t *)arg * 1024, i, k;
 	unsigned refused = 0;
 
 	for (unsigned round = 0; !stop; round++) {
@@ -131,15 +156,15 @@ static void *hold(void *arg)
 					complain("memory", (unsigned)i);
 			free(held[i].at);
 			held[i].at = NULL;
-			sum -= held[i].size;
-		} else {
+			holds -= held[i].size;
+		} else if (!quiet) {
 			held[i].size = 64 + (size_t)rand() % (2 * most / HELD);
 			held[i].fill = (unsigned char)rand();
-			held[i].at = sum + held[i].size <= most ? malloc(held[i].size) : NULL;
+			held[i].at = holds + held[i].size <= most ? malloc(held[i].size) : NULL;
 			refused += !held[i].at;
 			if (held[i].at) {
 				memset(held[i].at, held[i].fill, held[i].size);
-				sum += held[i].size;
+				holds += held[i].size;
 			}
 		}
 		if (round % 4 == 0)

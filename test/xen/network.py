@@ -17,7 +17,8 @@ from xl import net, tap  # noqa: E402
 from bulk_client import Client, draw  # noqa: E402
 import many  # noqa: E402
 
-MEGABYTES, CONNECTIONS, WARM_UP = 16, 10000, 1000
+MEGABYTES, WARM_UP = 16, 1000
+CONNECTIONS = int(os.environ.get("PITH_CONNECTIONS", "10000"))
 
 HOST = xl.host(["demos/httpd", "test/guest/bulk"])
 LOADED = HOST.address.rpartition(".")[0] + ".52"
@@ -37,7 +38,7 @@ def warm_up():
     line = "ip=%s/%d gw=%s --" % (LOADED, HOST.bits, HOST.gateway)
     guest = stack.enter_context(xl.Guest(HOST, "demos/httpd", line, [xl.vif(HOST, 2)], memory=64, name="pith-loaded"))
     guest.serves(80, LOADED)
-    warm_up.server = many.Server(LOADED, lambda: guest.read()[-2000:])
+    warm_up.guest, warm_up.server = guest, many.Server(LOADED, lambda: guest.read()[-2000:])
     warm_up.server.load(WARM_UP)
 
 
@@ -74,9 +75,17 @@ def latency():
         assert quick < 0.05, "%.0f ms each" % (median * 1e3)  # an answer that waits for a timer always does; a busy host is late now and then
 
 
+def outside():
+    """What else could leak; of memory many.py knows more."""
+    counts = warm_up.guest.counts()
+    del counts["pages"]
+    return counts
+
+
 @tap.point("%d connections: each answered or reset" % CONNECTIONS)
 def connections():
     warm_up.server.take_first()
+    warm_up.counts = outside()
     warm_up.server.load(CONNECTIONS)
 
 
@@ -97,6 +106,8 @@ def two():
 @tap.point("nothing is left of the connections, and the server serves")
 def back():
     warm_up.server.check_back()
+    assert outside() == warm_up.counts, (outside(), warm_up.counts)
+    tap.note("%s\n%s" % (warm_up.server.before, warm_up.counts))
 
 
 with HOST, stack:

@@ -28,7 +28,7 @@ class Server:
 
     def load(self, count):
         """Runs the load, in which no connection may fail. Each was answered or reset then."""
-        done = subprocess.run([self.program, self.address, "80", str(count), str(AT_ONCE)], capture_output=True, text=True, timeout=900)
+        done = subprocess.run([self.program, self.address, "80", str(count), str(AT_ONCE)], capture_output=True, text=True, timeout=1100)
         tap.note(done.stdout + done.stderr)
         counts = re.match(r"answered (\d+) reset (\d+) failed (\d+)", done.stdout)
         assert counts, "the load ended with %d: %s" % (done.returncode, self.said())

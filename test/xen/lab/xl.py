@@ -171,6 +171,25 @@ class Guest:
             raise Ended("%s, status %s, %d of %s points\n%s\n%s" % (how, self.exit_status(), len(points), plan, "\n".join(wrong), said[-4000:]))
         return "%d passed, %d skipped" % (len(points) - len(skips), len(skips)) + "".join("\n" + s for s in skips)
 
+    def counts(self):
+        """
+        What could leak. Inside: what it says of its pages, grants, event channels and watches, by `xl sysrq`. Outside: its nodes in
+        xenstore, and what Xen says of its channels and of those of its grants that somebody has mapped.
+        """
+        start = len(self.read())
+        self.host.shell("xl sysrq %s m; xl debug-keys eg" % self.name)
+        said = self.expect(r"xen: (\d+) pages free, (\d+) grants, (\d+) parked, (\d+) event channels, (\d+) watches", start=start)
+        now = dict(zip(("pages", "grants", "parked", "channels", "watches"), map(int, said.groups())))
+        seen = self.host.shell("xl dmesg")[1].rpartition("dumping event-channel info")[2]
+        channels = re.search(r"channel information for domain %s:(.*?)(channel information|gnttab_usage)" % self.domid, seen, re.S)
+        grants = re.search(r"grant-table for remote d%s\b(.*?)(grant-table for|print_all \])" % self.domid, seen, re.S)
+        if not channels or not grants:
+            raise Ended("xl debug-keys says nothing of the guest: %s" % seen)
+        now["channels of Xen's"] = len(re.findall(r" \d+ \[\d/\d/", channels.group(1)))
+        now["mapped"] = len(re.findall(r"\[0x\w+\]", grants.group(1)))
+        now["nodes"] = len(self.host.shell("xenstore-ls /local/domain/%s" % self.domid)[1].splitlines())
+        return now
+
     def exit_status(self):
         """What main() returned, or exit() was told; "" when it told nobody."""
         return self.host.shell("xenstore-read /local/domain/%s/data/exit-status 2> /dev/null" % self.domid)[1].strip()
