@@ -198,22 +198,31 @@ def save(g, *words):
     assert code == 0, "%s\n%s" % (said, g.read()[-2000:])
 
 
-@tap.point("saved and restored %d times under traffic: no word is lost or changed, the disk is right, no clock goes back" % CYCLES)
-def cycles():
+def under_traffic(times, move):
+    """Has the guest moved so often. Every fifth time something is on its way to it then."""
     with guest() as g:
         traffic, judge, start = Traffic(), Judge(), time.monotonic()
-        for n in range(CYCLES):
+        for n in range(times):
             traffic.goes_on(g)
             if n % 5:
                 traffic.quiet()
-            save(g)
-            restore(g)
+            move(g)
             traffic.goes_on(g)
             judge.goes_on(g)
-        tap.note("%d cycles in %.0f s, %.1f MB of words, %d passes over the disk, %s" %
-                 (n + 1, time.monotonic() - start, traffic.taken * 8 / 1e6, judge.passes, judge.clock()))
+        tap.note("%d times in %.0f s, %.1f MB of words, %d passes over the disk, %s" %
+                 (times, time.monotonic() - start, traffic.taken * 8 / 1e6, judge.passes, judge.clock()))
         traffic.close()
         assert "broken" not in g.read(), g.console
+
+
+def save_and_restore(g):
+    save(g)
+    restore(g)
+
+
+@tap.point("saved and restored %d times under traffic: no word is lost or changed, the disk is right, no clock goes back" % CYCLES)
+def cycles():
+    under_traffic(CYCLES, save_and_restore)
 
 
 @tap.point("a suspend that is cancelled (xl save -c), 5 times: the guest goes on as it was")
@@ -249,22 +258,16 @@ def migrate(g):
     return HOST.shell("xl migrate -s '' %s 'xl migrate-receive'" % g.name, 100)
 
 
+def migrate_here(g):
+    code, said = migrate(g)
+    assert code == 0, "%s\n%s" % (said, g.read()[-2000:])
+    g.attach()
+
+
 if xl.FLAVOUR == "pvh":
     @tap.point("migrated live to the same host, %d times, under traffic" % MIGRATIONS)
     def migrations():
-        with guest() as g:
-            traffic, judge, start = Traffic(), Judge(), time.monotonic()
-            for n in range(MIGRATIONS):
-                traffic.goes_on(g)
-                if n % 5:
-                    traffic.quiet()
-                code, said = migrate(g)
-                assert code == 0, "%s\n%s" % (said, g.read()[-2000:])
-                g.attach()
-                traffic.goes_on(g)
-                judge.goes_on(g)
-            tap.note("%d migrations in %.0f s, %s" % (n + 1, time.monotonic() - start, judge.clock()))
-            traffic.close()
+        under_traffic(MIGRATIONS, migrate_here)
 else:
     @tap.point("live migration of PV: refused by a Xen without shadow paging, and the guest goes on")
     def migrations():
