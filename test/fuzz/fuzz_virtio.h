@@ -5,7 +5,7 @@
 /*
  * What the targets for virtio's two transports share: a machine whose registers are honest but for what the input says. The input
  * begins with a list of lies, each a place, a value, and from which read of that place on it is told; then come acts of the guest,
- * which brings up whatever it finds.
+ * which brings up whatever it finds: an interface, a disk, a source of random bytes or a balloon. The balloon alone answers.
  *
  * Checked: that the driver touches no register that the gate did not map, never maps memory of its own, and leaves nothing behind
  * of a device that it could not bring up. Pages that the gate maps are counted in ranges here, as vmm.c's list is too slow for
@@ -19,6 +19,7 @@
 #include "core/x86/bootinfo.h"
 #include "core/x86/gate.h"
 #include "kvm/kvm.h"
+#include "kvm/vioballoon.h"
 #include "kvm/vioblk.h"
 #include "kvm/vionet.h"
 #include "kvm/viorng.h"
@@ -38,6 +39,7 @@ struct fuzz_device {
 	uint8_t status, generation;
 	uint16_t vector[2];
 	uint32_t device_select, queue_select;
+	uint32_t used[2][2]; /* where its first two queues have their used rings, in two halves */
 };
 
 static struct {
@@ -48,6 +50,7 @@ static struct {
 	uint32_t value;
 } fuzz_lies[FUZZ_LIES];
 static unsigned fuzz_n_lies;
+static bool fuzz_has_balloon;
 
 static struct {
 	uintptr_t base;
@@ -77,7 +80,10 @@ void balloon_want(size_t pages)
 
 static void fuzz_draw_lies(void)
 {
-	fuzz_n_lies = fuzz_below(FUZZ_LIES);
+	unsigned first = fuzz_byte();
+
+	fuzz_n_lies = first % FUZZ_LIES;
+	fuzz_has_balloon = first >= 5 * FUZZ_LIES;
 	for (unsigned i = 0; i < fuzz_n_lies; i++) {
 		unsigned how = fuzz_byte();
 
@@ -140,7 +146,7 @@ static void fuzz_make_device(struct fuzz_device *d, uint16_t type)
 	static const uint8_t nic[] = { 0x52, 0x54, 0, 0x12, 0x34, 0x56, 1, 0, 1, 0, 0xdc, 5 };
 	static const uint32_t disk[] = { 1024, 0, 65536, 126, 0, 512, 0, 0, 0, 1024, 1, 1 };
 
-	*d = (struct fuzz_device){ .type = type, .queues = type == 1 ? 2 : 1, .features = 1ull << 32 | 3u << 28 };
+	*d = (struct fuzz_device){ .type = type, .queues = type == 1 || type == 5 ? 2 : 1, .features = 1ull << 32 | 3u << 28 };
 	if (type == 1)
 		d->features |= 0x119dabull;
 	if (type == 2)
@@ -162,6 +168,47 @@ static uint32_t fuzz_features(const struct fuzz_device *d)
 	return d->device_select < 2 ? (uint32_t)(d->features >> 32 * d->device_select) : 0;
 }
 
+static void fuzz_see_used(struct fuzz_device *d, unsigned half, uint32_t v)
+{
+	if (d->queue_select < 2)
+		d->used[d->queue_select][half] = v;
+}
+
+/* ---- the balloon ---- */
+
+static struct fuzz_device *fuzz_moving; /* the guest waits for it */
+static unsigned fuzz_moving_queue;
+
+/* Now and then while the guest waits: an answer, which may be to something else. */
+static void fuzz_turn(struct vmm_dev *d)
+{
+	uint16_t *used;
+
+	(void)d;
+	if (!fuzz_moving)
+		return;
+	vmm_advance(20000000); /* or a device that does not answer would be waited for a million times */
+	used = (uint16_t *)((uintptr_t)fuzz_moving->used[fuzz_moving_queue][1] << 32 | fuzz_moving->used[fuzz_moving_queue][0]);
+	if (!used || !fuzz_more())
+		return;
+	memcpy(used + 2 + used[1] % 2 * 4u, (uint32_t[]){ fuzz_below(4), 0 }, 8);
+	used[1]++;
+}
+
+static void fuzz_balloon_act(struct fuzz_device *d, unsigned what)
+{
+	uintptr_t pages[PLAT_BALLOON] = { 0 };
+	unsigned n = 1 + what % PLAT_BALLOON;
+	int rc;
+
+	vioballoon_look();
+	fuzz_moving = d;
+	fuzz_moving_queue = what & 1;
+	rc = plat_balloon(pages, n, !(what & 1));
+	fuzz_moving = NULL;
+	fuzz_must(rc == (int)n || rc == -ERR_NODEV);
+}
+
 /* ---- the guest ---- */
 
 static bool fuzz_any_buffer(const struct nic_buf *b)
@@ -178,14 +225,15 @@ static void fuzz_start(const char *cmdline)
 	vmm.memory = 4u << 20;
 	vmm.exit_ns = 10000000;
 	vmm.cmdline = cmdline;
+	vmm_devices[vmm_ndevices++].work = fuzz_turn;
 	vmm_start();
 	plat_start();
 	fuzz_nic_begin(0, vmm_alloc(FUZZ_NIC_ARENA / PAGE_SIZE), vmm_alloc(FUZZ_NIC_ARENA / PAGE_SIZE));
 	fuzz_nic.is_buffer = fuzz_any_buffer;
 }
 
-/* Brings up interface and disk 0, uses them a little, and gives them up. What fails leaves nothing behind. */
-static void fuzz_bring_up(void)
+/* Brings up interface and disk 0, uses them a little, and gives them up. What fails leaves nothing behind. `balloon` may be one. */
+static void fuzz_bring_up(struct fuzz_device *balloon)
 {
 	size_t used = vmm_pages_used();
 	struct nic_info nic;
@@ -199,16 +247,20 @@ static void fuzz_bring_up(void)
 	fuzz_must(has_blk || vmm_pages_used() == used);
 	fuzz_must(!has_blk || (blk.sector_size >= 512 && blk.sector_size <= 4096 && (uint64_t)blk.max_sectors * blk.sector_size >= 8192));
 	viorng_start();
+	vioballoon_start();
 	map_seal();
 	while (fuzz_more()) {
 		unsigned what = fuzz_byte();
 
-		if (what & 0x80)
+		if (what & 0x80) {
 			vmm_advance(200000000);
-		else if (what & 1 && has_nic)
+			if (fuzz_has_balloon)
+				fuzz_balloon_act(balloon, what & 0x7f);
+		} else if (what & 1 && has_nic) {
 			fuzz_nic_act((what >> 1) % 11);
-		else if (has_blk)
+		} else if (has_blk) {
 			fuzz_blk_act((what >> 1) % 10);
+		}
 		viorng_poll(false);
 	}
 	if (has_nic) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * virtio over MMIO, of version 2 and of version 1: registers that may say anything, at any read. Four slots: an interface and a
- * disk of each version, which the command line names, in the order that the input chooses. Read fuzz_virtio.h first.
+ * disk of each version, or a balloon for the second disk, which the command line names, in the order that the input chooses. Read
+ * fuzz_virtio.h first.
  */
 #include "kvm/pci.h"
 #include "test/fuzz/fuzz_virtio.h"
@@ -72,6 +73,8 @@ static void honest_write(struct fuzz_device *d, unsigned at, uint32_t v)
 		d->queue_select = v;
 	else if (at == 0x70)
 		d->status = (uint8_t)v;
+	else if (at == 0xa0 || at == 0xa4)
+		fuzz_see_used(d, at == 0xa4, v);
 }
 
 uint32_t vmm_load(uintptr_t addr, unsigned width)
@@ -103,5 +106,7 @@ void fuzz_run(void)
 {
 	legacy = fuzz_byte() & 1 ? 2 : 0;
 	fuzz_draw_lies();
-	fuzz_bring_up();
+	if (fuzz_has_balloon)
+		fuzz_make_device(&device[1], 5); /* the second disk: the last slot comes first */
+	fuzz_bring_up(&device[1]);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * virtio over PCI: configuration space, capabilities, BARs and the registers behind them, all of which may say anything, at any
- * read. Three functions: an interface, a disk, a source of random bytes. Read fuzz_virtio.h first.
+ * read. Three functions: an interface, a disk, a source of random bytes or a balloon. Read fuzz_virtio.h first.
  */
 #include "test/fuzz/fuzz_virtio.h"
 
@@ -149,6 +149,8 @@ static void honest_write(struct fuzz_device *d, unsigned at, uint32_t v)
 		d->status = (uint8_t)v;
 	else if (at == 22)
 		d->queue_select = v;
+	else if (at == 48 || at == 52)
+		fuzz_see_used(d, at == 52, v);
 }
 
 /* Which function decodes that address, and where in its BAR 4 it is. */
@@ -189,5 +191,7 @@ void vmm_store(uintptr_t addr, uint32_t v, unsigned width)
 void fuzz_run(void)
 {
 	fuzz_draw_lies();
-	fuzz_bring_up();
+	if (fuzz_has_balloon)
+		fuzz_make_device(&device[2], 5);
+	fuzz_bring_up(&device[2]);
 }

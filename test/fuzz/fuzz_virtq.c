@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Split virtqueues: a device that writes what it likes into the used ring, the descriptors and what it was lent, between two calls
- * of the guest's and in the midst of them, wherever the driver orders its accesses. Seven guests: two interfaces (virtio 1.0 with
- * everything, legacy with nothing), two disks of the same kinds, a source of random bytes, and two queues by themselves.
+ * of the guest's and in the midst of them, wherever the driver orders its accesses. Eight guests: two interfaces (virtio 1.0 with
+ * everything, legacy with nothing), two disks of the same kinds, a source of random bytes, a balloon, and two queues by themselves.
  *
  * Whatever it does: what fuzz_nic.h and fuzz_blk.h ask; of a bare queue every chain comes back once, with no more bytes than were
- * lent, and descriptors and tables are all there again at the end.
+ * lent, and descriptors and tables are all there again at the end; a balloon takes pages as they are asked for, until it is ended.
  */
 #include <string.h>
 
 #include "core/x86/cpu.h"
+#include "kvm/vioballoon.h"
 #include "kvm/vioblk.h"
 #include "kvm/vionet.h"
 #include "kvm/viorng.h"
@@ -25,9 +26,9 @@
 #define CHAINS 64u
 #define SLOTS "virtio_mmio.device=512@0xfeb00c00:11 virtio_mmio.device=512@0xfeb00800:9"
 
-enum kind { NETS, BLKS = 2, RNG = 4, QUEUES, KINDS = QUEUES + BARE };
+enum kind { NETS, BLKS = 2, RNG = 4, QUEUES, BALLOON = QUEUES + BARE, KINDS };
 
-static struct vmm_dev *dev, *devs[RNG + 1];
+static struct vmm_dev *dev, *devs[KINDS];
 static struct vmm_queue bare_side[BARE];
 static struct virtq bare[BARE];
 static enum kind kind;
@@ -92,13 +93,24 @@ static void add_devices(void)
 	devs[BLKS] = vmm_add_blk(VMM_MODERN, BLK_ALL, 1024);
 	devs[BLKS + 1] = vmm_add_blk(VMM_LEGACY, BIT(2), 1024);
 	devs[RNG] = vmm_add_rng(VMM_MODERN);
+	devs[BALLOON] = vmm_add_balloon(VMM_MODERN, BIT(0) | BIT(28) | BIT(29));
+}
+
+/* Nobody knows its queues, but they are all that is made meanwhile, and memory is given out from below. */
+static void begin_balloon(void)
+{
+	char *first = vmm_alloc(1);
+
+	vioballoon_start();
+	fuzz_keep(first, (size_t)((char *)vmm_alloc(1) - first));
 }
 
 /* From here on no device works by itself. */
 static void take_over(void)
 {
-	for (unsigned i = 0; i <= RNG; i++)
-		devs[i]->work = act;
+	for (unsigned i = 0; i < KINDS; i++)
+		if (devs[i])
+			devs[i]->work = act;
 	vmm.eager = 256;
 	vmm.exit_ns = 10000000; /* one that never resets is not waited for a million times */
 }
@@ -120,6 +132,7 @@ void fuzz_begin(void)
 		keep_nic(n);
 		keep_blk(n);
 	}
+	begin_balloon();
 	plat_seal();
 	fuzz_nic_begin(2, vmm_alloc(FUZZ_NIC_ARENA / PAGE_SIZE), vmm_alloc(FUZZ_NIC_ARENA / PAGE_SIZE));
 	fuzz_nic.is_buffer = in_buffers;
@@ -133,9 +146,9 @@ void fuzz_begin(void)
 
 static struct vmm_queue *side(void)
 {
-	if (kind >= QUEUES)
+	if (!dev)
 		return &bare_side[kind - QUEUES];
-	return &dev->queue[kind < BLKS ? fuzz_byte() & 1 : 0];
+	return &dev->queue[dev->nqueues > 1 ? fuzz_byte() & 1 : 0];
 }
 
 /* An entry that another look at the rings might have found. */
@@ -244,7 +257,7 @@ static void misbehave(void)
 	unsigned how = fuzz_byte();
 
 	restless = how & 1;
-	if (kind >= QUEUES)
+	if (!dev)
 		return;
 	if (how & 2)
 		dev->config[fuzz_below(60)] = fuzz_byte();
@@ -263,7 +276,11 @@ static void misbehave(void)
 /* Called wherever the driver orders its accesses (test/fake/include/core/x86/cpu.h). */
 static void act(struct vmm_dev *d)
 {
-	if (d != dev || !restless || !fuzz_more())
+	if (d != dev)
+		return;
+	if (kind == BALLOON)
+		vmm_advance(20000000); /* or who waits for it would do so for a million looks */
+	if (!restless || !fuzz_more())
 		return;
 	struct vmm_queue *q = side();
 
@@ -340,12 +357,32 @@ static void bare_settle(struct virtq *q)
 	fuzz_must(n_chains == 0 && q->nfree == q->size && q->inflight == 0);
 }
 
+/* ---- a guest of a balloon ---- */
+
+static void balloon_act(unsigned what)
+{
+	static uintptr_t pages[PLAT_BALLOON];
+	static bool ended;
+	unsigned n = 1 + fuzz_below(PLAT_BALLOON);
+	int rc;
+
+	if (what < 3) {
+		vioballoon_look();
+		return;
+	}
+	rc = plat_balloon(pages, n, what & 1);
+	fuzz_must(rc == -ERR_NODEV || (rc == (int)n && !ended));
+	ended = rc < 0;
+}
+
 /* ---- a run ---- */
 
 static void guest(unsigned what)
 {
-	if (kind >= QUEUES)
+	if (!dev)
 		bare_act(&bare[kind - QUEUES], what);
+	else if (kind == BALLOON)
+		balloon_act(what);
 	else if (kind < BLKS)
 		fuzz_nic_act(what);
 	else if (kind < RNG)
@@ -357,7 +394,7 @@ static void guest(unsigned what)
 static void settle(void)
 {
 	vmm.no_reset = restless = false;
-	if (kind >= QUEUES)
+	if (!dev)
 		bare_settle(&bare[kind - QUEUES]);
 	if (kind < BLKS) {
 		vionet_fail(&vionet[kind]);
@@ -370,8 +407,11 @@ static void settle(void)
 
 void fuzz_run(void)
 {
-	kind = (enum kind)fuzz_below(KINDS);
-	dev = kind <= RNG ? devs[kind] : NULL;
+	unsigned which = fuzz_byte();
+
+	kind = which >= 252 ? BALLOON : (enum kind)(which % BALLOON);
+	dev = devs[kind];
+	restless = kind == BALLOON;
 	fuzz_nic.number = kind & 1;
 	fuzz_blk.number = kind & 1;
 	while (fuzz_more()) {
