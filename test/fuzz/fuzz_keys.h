@@ -49,7 +49,7 @@ static const struct {
 	{ "feature-barrier", { MISSING, MISSING }, { MISSING, "1" } },
 	{ "feature-discard", { MISSING, MISSING }, { MISSING, "1" } },
 	{ "feature-max-indirect-segments", { MISSING, MISSING }, { MISSING, "256" } },
-	{ "online", { MISSING, MISSING }, { "1", "1" } },
+	{ "online", { MISSING, MISSING }, { "=", "=" } },
 	{ "vif", { "0", MISSING }, { MISSING, MISSING } }, /* these two: names in a directory */
 	{ "vbd", { MISSING, "51712" }, { MISSING, MISSING } },
 	{ "target", { "=", MISSING }, { MISSING, MISSING } },
@@ -75,6 +75,7 @@ static struct {
 
 static unsigned front[2] = { 1, 1 }, back[2] = { 1, 1 };
 static bool away[2];        /* by the toolstack, directories and all */
+static bool leaving[2];     /* it has asked for it, and waits */
 static const char *request; /* in control/shutdown */
 static char target[12];     /* in memory/target */
 static bool scripted;
@@ -155,6 +156,8 @@ static const char *value_of(const char *path)
 			said = own ? keys[i].own[kind] : keys[i].other[kind];
 		if (said[0] != '=')
 			return strcmp(said, MISSING) ? said : NULL;
+		if (i == OFTEN)
+			return leaving[kind] ? "0" : "1";
 		if (i > OFTEN)
 			return i != TARGET ? request : target[0] ? target : NULL;
 		fmt_format(state, sizeof state, "%u", own ? front[kind] : back[kind]);

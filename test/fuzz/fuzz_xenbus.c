@@ -110,9 +110,16 @@ static void suspend(bool wait)
 	fuzz_must(plat_now() >= before);
 }
 
-static void take_away(unsigned kind)
+/* In order: it asks first. Or with all that there is of it; and gives it again. */
+static void take_away(unsigned kind, bool ask)
 {
+	if (ask && !away[kind]) {
+		leaving[kind] = true;
+		set_back(kind, 5);
+		return;
+	}
 	away[kind] = !away[kind];
+	leaving[kind] = false;
 	front[kind] = back[kind] = 1;
 	fire(kinds[kind]);
 }
@@ -156,7 +163,7 @@ static void rare(unsigned what, unsigned which)
 		suspend(what & 1);
 		break;
 	case 3:
-		take_away(what & 1);
+		take_away(what & 1, what & 2);
 		break;
 	case 4:
 		answer(what & 1);
