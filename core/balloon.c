@@ -133,8 +133,12 @@ static void say(const char *more)
 static void work(struct timer *t)
 {
 	size_t spare = to_spare(), more = wanted > out ? wanted - out : 0;
-	int rc = more ? (spare ? give(more < spare ? more : spare) : 0) : take(out - wanted);
+	int rc = 0;
 
+	if (more && spare)
+		rc = give(more < spare ? more : spare);
+	else if (out > wanted) /* not so where the host has changed its mind meanwhile */
+		rc = take(out - wanted);
 	if (rc == -ERR_NODEV) {
 		impossible = true;
 		log_line(LOG_WARN, "balloon: the host wants %zu KiB back, and here is no way to give them", wanted * (PAGE_SIZE / 1024));

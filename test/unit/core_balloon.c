@@ -127,6 +127,31 @@ static void says(size_t whole)
 	log_level = LOG_WARN;
 }
 
+/* Before the first page went, or while none could. */
+static void changed_mind(size_t whole)
+{
+	void **all = NULL, **next;
+
+	balloon_want(100);
+	balloon_want(0);
+	run(SECOND);
+	ok(balloon_out() == 0 && timer_next() == PLAT_FOREVER, "a wish that is taken back at once");
+	while ((next = page_alloc(1)) != NULL) {
+		*next = all;
+		all = next;
+	}
+	balloon_want(100);
+	run(SECOND);
+	balloon_want(0);
+	run(SECOND);
+	ok(balloon_out() == 0 && timer_next() == PLAT_FOREVER, "and one while no memory was free");
+	for (; all; all = next) {
+		next = *all;
+		page_free(all, 1);
+	}
+	ok(page_unused() == whole, "all is back");
+}
+
 static void none(size_t whole)
 {
 	fake.balloon = 0;
@@ -154,6 +179,7 @@ int main(void)
 	whole = page_unused();
 	up_and_down(whole);
 	says(whole);
+	changed_mind(whole);
 	none(whole);
 	return tap_done();
 }
