@@ -171,13 +171,16 @@ class Guest:
                 return message["return"]
             self.events.append(message)
 
-    def press_power(self):
-        """The power button. A guest may be gone before QEMU has answered."""
+    def ask_last(self, command):
+        """A command that may end the guest: that can be gone before QEMU has answered."""
         self.ask("query-status")
         try:
-            self.ask("system_powerdown")
+            self.ask(command)
         except Ended:
             pass
+
+    def press_power(self):
+        self.ask_last("system_powerdown")
 
     def cpu_seconds(self):
         """CPU time that QEMU has used so far: an idle guest uses next to none."""
