@@ -31,7 +31,17 @@ def hello():
         assert "hello, world" in guest.console and "argv[2] = two words" in guest.console, guest.console
 
 
-@tap.point("httpd: serves its pages to the outside, and ends when xl asks")
+def move(guest, words, then):
+    """While it is migrated what Xen writes and what the guest writes for Xen must arrive: else channels fire without end."""
+    status, said = HOST.shell(words.format(guest.name, HOST.job), 300)
+    assert status == 0, said
+    guest.attach(then)
+    guest.serves(80)
+    assert len(net.curl("http://%s/bench.html" % HOST.address)) == 612
+    assert "for nothing" not in guest.read() and "broken" not in guest.console, guest.console[-2000:]
+
+
+@tap.point("httpd: serves its pages to the outside, is saved, restored and migrated, and ends when xl asks")
 def httpd():
     with xl.Guest(HOST, "demos/httpd", vifs=[xl.vif(HOST)], memory=64) as guest:
         guest.serves(80, seconds=LIMIT)
@@ -40,6 +50,8 @@ def httpd():
                 assert net.curl("http://%s/%s" % (HOST.address, name)) == f.read()
         metrics = net.metrics(HOST.address)
         assert metrics, "no counters"
+        move(guest, "xl save {0} {1}/saved && xl restore -p {1}/saved && rm {1}/saved", "xl unpause " + guest.name)
+        move(guest, "xl migrate -s '' {0} 'xl migrate-receive'", "true")
         guest.xl("shutdown")
         assert guest.end() == "poweroff" and guest.exit_status() == "0", guest.console
 

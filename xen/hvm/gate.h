@@ -34,11 +34,13 @@
 
 /*
  * Where Xen puts its pages, in the hole below 1 MiB that pith uses as RAM nowhere: the shared info,
- * and the grant table behind it.
+ * and the grant table behind it. Not below GATE_VGA_END: while an HVM guest is migrated alive, the first
+ * write to each page faults, and there Xen takes it for one to its VGA's memory, where it is lost.
  */
-#define GATE_SHARED_INFO 0xa2000
-#define GATE_GRANTS 0xa3000
-#define GATE_GRANT_FRAMES 64
+#define GATE_VGA_END 0xc0000
+#define GATE_SHARED_INFO GATE_VGA_END
+#define GATE_GRANTS 0xc1000
+#define GATE_GRANT_FRAMES 63
 
 /* The only value of HVM_PARAM_CALLBACK_IRQ behind the seal: by vector, and one that no channel raises. */
 #define GATE_CALLBACK 0x02000000000000ff

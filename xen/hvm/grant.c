@@ -16,6 +16,9 @@
 
 #define RINGS (GATE_READ | GATE_WRITE)
 
+_Static_assert(GATE_SHARED_INFO >= GATE_VGA_END && GATE_GRANTS >= GATE_VGA_END, "Xen's pages must not be where it takes writes for the VGA's");
+_Static_assert(GATE_GRANTS + GATE_GRANT_FRAMES * PAGE_SIZE <= 0x100000, "the grant table must end below the image");
+
 static bool sealed;
 static unsigned frames; /* that Xen has put there, in a row */
 
