@@ -60,7 +60,7 @@
 /* ---- TCP ---- */
 
 #define TCP_MSS 32768 /* the most anywhere: of the loopback. An Ethernet's MTU makes it smaller. */
-#define TCP_WND (512 * 1024)
+#define TCP_WND (0xffffu << TCP_RCV_SCALE) /* 1 MiB: 16 frames of 64 KiB; with less two domains on one CPU take turns more often */
 #define LWIP_WND_SCALE 1
 #define TCP_RCV_SCALE 4
 #define TCP_SND_BUF (1024 * 1024)

@@ -32,6 +32,7 @@
 #include "lwip/prot/ethernet.h"
 
 #define BATCH 64u
+#define ROUNDS 4u /* of BATCH: what a window of TCP_WND may bring */
 #define QUOTED 8u /* bytes behind the IP header in an ICMP error: RFC 792, and icmp_send_response() */
 #define HELD_MOST 16u /* frames: enough for one doorbell, and the device shall have something to do */
 #define CHECK_ALWAYS (NETIF_CHECKSUM_CHECK_IP | NETIF_CHECKSUM_CHECK_ICMP | NETIF_CHECKSUM_CHECK_ICMP6)
@@ -250,20 +251,29 @@ static void receive(struct netdev *d, const struct nic_buf *v, unsigned n)
 }
 
 /*
- * A frame may lie in several buffers, linked by more (nic.h). nic_rx() hands out whole frames only.
+ * A frame may lie in several buffers, linked by more (nic.h). nic_rx() hands out whole frames only. Where
+ * many have come, more than one BATCH is taken before programs have their turn: each turn ends with ACKs, and those with a
+ * doorbell. Not so many that the rest would have to be copied.
  */
 static bool receive_all(struct netdev *d)
 {
 	struct nic_buf v[BATCH];
-	unsigned n = nic_rx(d->n, v, BATCH), from = 0;
+	unsigned rounds = 0, n;
+	bool did = false;
 
-	for (unsigned i = 0; i < n; i++) {
-		if (v[i].more)
-			continue;
-		receive(d, v + from, i + 1 - from);
-		from = i + 1;
-	}
-	return n > 0;
+	do {
+		unsigned from = 0;
+
+		n = nic_rx(d->n, v, BATCH);
+		did |= n > 0;
+		for (unsigned i = 0; i < n; i++) {
+			if (v[i].more)
+				continue;
+			receive(d, v + from, i + 1 - from);
+			from = i + 1;
+		}
+	} while (n > BATCH / 2 && ++rounds < ROUNDS && !is_crowded(d));
+	return did;
 }
 
 /* ---- Polling ---- */

@@ -111,6 +111,10 @@ static void test_cork(void)
 	is(netglue_recv(p[1], buf, 100, 0), 8, "until it is drawn");
 	netglue_send(p[0], "more", 4, MSG_MORE);
 	wait_ms(5);
+	if (netglue_recv(p[1], buf, 100, 0) == 4) { /* lwIP's slow tick has met it, and will not again for a while */
+		netglue_send(p[0], "more", 4, MSG_MORE);
+		wait_ms(5);
+	}
 	is(netglue_recv(p[1], buf, 100, 0), -EAGAIN, "MSG_MORE holds back");
 	wait_ms(500);
 	is(netglue_recv(p[1], buf, 100, 0), 4, "but not for ever");

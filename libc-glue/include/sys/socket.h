@@ -119,7 +119,7 @@ struct cmsghdr {
  * and cannot be set: ENOPROTOOPT, so that nobody waits for connections that another socket gets.
  *
  * SO_ERROR is cleared by reading it. SO_SNDBUF and SO_RCVBUF are bytes and are not doubled as Linux
- * does. SO_SNDBUF is held within 4 and 512 KiB, SO_RCVBUF of a stream within 64 and 512 KiB, of
+ * does. SO_SNDBUF is held within 4 and 512 KiB, SO_RCVBUF of a stream within 64 and 1024 KiB, of
  * datagrams within 4 KiB and 8 MiB; each datagram that waits counts for 256 bytes besides its own.
  * A connection's receive buffer can grow, not shrink: what was announced to the peer stands (RFC
  * 9293 3.8.6).
