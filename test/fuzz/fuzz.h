@@ -9,8 +9,8 @@
  * then and put back before every input (fuzz.c, fuzz.lds), so that each begins in the same state at the price of a copy and
  * nothing is made or freed in between. Time is virtual. The log is silent unless FUZZ_LOG is in the environment.
  *
- * A crash is: a sanitizer's report, fuzz_must() that fails, a breach of what the fakes enforce, a panic of the guest's, its end
- * where fuzz_may_end() was not called, and an input that takes 10 s.
+ * A crash is: a sanitizer's report, fuzz_must() that fails, a breach of what the fakes enforce, a panic of the guest's or its
+ * end, and an input that takes 10 s.
  */
 
 #include <stdbool.h>
@@ -26,7 +26,6 @@ void fuzz_run(void); /* one input */
 
 void fuzz_keep(void *base, size_t len);    /* from fuzz_begin(): memory to be put back before every input */
 void fuzz_scratch(void *base, size_t len); /* from fuzz_run(): written to, and all zeros again for the next input */
-void fuzz_may_end(void);                   /* from here on the guest may end itself: that ends the input */
 
 /* The input. Behind its end everything reads as 0. */
 bool fuzz_more(void);
