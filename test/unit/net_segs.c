@@ -123,9 +123,7 @@ void netpeer_tcp(const struct netpeer_seg *seg)
 
 void netpeer_other(uint8_t proto, const uint8_t *ip, size_t len)
 {
-	(void)proto;
-	(void)ip;
-	(void)len;
+	(void)proto, (void)ip, (void)len;
 }
 
 /* ---- Our side ---- */
@@ -140,10 +138,8 @@ static void meet_peer(const struct peer *p)
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(80), .sin_addr = { htonl(NETPEER_IP) } };
 
 	peer = *p;
-	if (!peer.mss)
-		peer.mss = MSS;
-	if (!peer.scale)
-		peer.scale = 4;
+	peer.mss = peer.mss ? peer.mss : MSS;
+	peer.scale = peer.scale ? peer.scale : 4;
 	netpeer_frames = netpeer_cut = netpeer_wrong = 0;
 	fd = sock_socket(AF_INET, SOCK_STREAM, 0);
 	if (sock_connect(fd, (struct sockaddr *)&a, sizeof a))
@@ -167,9 +163,7 @@ static void put(size_t n)
 
 static void part(void)
 {
-	struct linger hard = { .l_onoff = 1 };
-
-	sock_setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+	sock_setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){ .l_onoff = 1 }, sizeof(struct linger)); /* at once */
 	fd_remove(fd);
 	wait_ms(50);
 	sent = 0;
@@ -224,14 +218,20 @@ static void test_windows(void)
 {
 	static const uint32_t windows[] = { 100, 1000, 1459, 1460, 1461, 2920, 5000, 10000, 65535 };
 
-	for (unsigned i = 0; i < sizeof windows / sizeof windows[0]; i++) {
+	for (unsigned i = 0; i < 2 * sizeof windows / sizeof windows[0]; i++) {
+		uint32_t window = windows[i / 2];
 		char name[32];
 
-		snprintf(name, sizeof name, "window %u", windows[i]);
-		meet_peer(&(struct peer){ .window = windows[i] });
-		put(50000);
-		wait_ms(60000 / (windows[i] < 1460 ? 1 : 10));
-		ok(peer.got == sent || (windows[i] < 1460 && peer.got > 1000), "%s: %u of %u arrive", name, peer.got, sent);
+		snprintf(name, sizeof name, "window %u%s", window, i & 1 ? " after 0" : "");
+		meet_peer(&(struct peer){ .window = i & 1 ? 0 : window });
+		put(1560); /* 100 of it, where nothing goes yet, in a segment that has room left */
+		peer.window = window;
+		say_ack();
+		wait_ms(1);
+		put(300);
+		put(48140);
+		wait_ms(60000 / (window < 1460 ? 1 : 10));
+		ok(peer.got == sent || (window < 1460 && peer.got > 1000), "%s: %u of %u arrive", name, peer.got, sent);
 		check(name);
 		part();
 	}
