@@ -110,7 +110,8 @@ static int read_mac(struct netfront *nic)
 
 		if (high < 0 || low < 0 || (i < 5 && text[3 * i + 2] != ':'))
 			rc = -ERR_PROTO;
-		nic->mac[i] = (uint8_t)(high << 4 | low);
+		else
+			nic->mac[i] = (uint8_t)(high << 4 | low);
 	}
 	if (rc == 17)
 		return 0;

@@ -221,7 +221,7 @@ static void bad_key(const char *key, const char *value)
 	must(nic_open(0, &info) == -ERR_PROTO && gnttab_used() == 0);
 }
 
-static void bad_mac(void) { bad_key("1/device/vif/0/mac", "00:16:3e:00:00:0g"); }
+static void bad_mac(void) { bad_key("1/device/vif/0/mac", "00:16:3e:00:00:g0"); }
 static void bad_mac2(void) { bad_key("1/device/vif/0/mac", "00:16:3e:00:00:00:00"); }
 static void bad_mtu(void) { bad_key("1/device/vif/0/mtu", "99999"); }
 static void bad_id(void) { bad_key("1/device/vif/0/backend-id", "32752"); }
