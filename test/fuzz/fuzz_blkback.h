@@ -11,6 +11,7 @@
 #include "blkfront/blkfront.h"
 #include "test/fake/xenhost.h"
 #include "test/fuzz/fuzz.h"
+#include "test/fuzz/fuzz_ring.h"
 
 static struct blkfront *fuzz_blkback_disk;
 
@@ -58,28 +59,12 @@ static void fuzz_blkback(unsigned what)
 {
 	struct blkfront_queue *x = fuzz_blkback_disk->queue[fuzz_below(fuzz_blkback_disk->n_queues)];
 
-	switch (what) {
-	case 0:
-		x->ring.shared->rsp_prod += (uint32_t)(int8_t)fuzz_byte();
-		break;
-	case 1:
-		x->ring.shared->rsp_prod = fuzz_u32();
-		break;
-	case 2:
-		x->ring.shared->req_event = fuzz_u32();
-		break;
-	case 3:
-		x->ring.shared->rsp_prod = x->ring.shared->req_prod; /* as if all of it had been answered */
-		break;
-	case 4:
+	if (what == 4)
 		fuzz_blkback_scribble();
-		break;
-	case 5:
-		xenhost.scribble = !xenhost.scribble; /* what was read is another thing at the second look */
-		break;
-	default:
+	else if (what == 6)
 		xenhost_raise((unsigned)x->port);
-	}
+	else
+		fuzz_ring(&x->ring, what);
 }
 
 #endif

@@ -13,6 +13,7 @@
 #include "test/fake/xenhost.h"
 #include "test/fuzz/fuzz.h"
 #include "test/fuzz/fuzz_headers.h"
+#include "test/fuzz/fuzz_ring.h"
 
 static struct netfront *fuzz_netback_nic;
 
@@ -103,28 +104,12 @@ static void fuzz_netback(struct netfront_queue *q, unsigned what)
 	struct ring *r = fuzz_byte() & 1 ? &q->rx : &q->tx;
 	size_t at = what == 4 ? fuzz_u16() % (PAGE_SIZE - 16) : 0;
 
-	switch (what) {
-	case 0:
-		r->shared->rsp_prod += (uint32_t)(int8_t)fuzz_byte();
-		break;
-	case 1:
-		r->shared->rsp_prod = fuzz_u32();
-		break;
-	case 2:
-		r->shared->req_event = fuzz_u32();
-		break;
-	case 3:
-		r->shared->rsp_prod = r->shared->req_prod;
-		break;
-	case 4:
+	if (what == 4)
 		fuzz_bytes((char *)r->shared + at, 1 + fuzz_below(16));
-		break;
-	case 5:
-		xenhost.scribble = !xenhost.scribble; /* what was read is another thing at the second look */
-		break;
-	default:
+	else if (what == 6)
 		xenhost_raise((unsigned)(r == &q->rx ? q->rx_port : q->tx_port));
-	}
+	else
+		fuzz_ring(r, what);
 }
 
 #endif
