@@ -112,8 +112,13 @@ def crash():
 def on_crash():
     with xl.Guest(HOST, "test/guest/attack_crash", "ip=off -- crash_undefined", memory=64, extra="on_crash='destroy'") as guest:
         assert guest.end() == "gone"
-    with xl.Guest(HOST, "test/guest/attack_crash", "ip=off -- crash_undefined", memory=64, extra="on_crash='restart'") as guest:
-        net.wait_for(lambda: HOST.shell("xl domid %s 2> /dev/null" % guest.name)[1].strip() not in ("", guest.domid), 90, "new domain")
+    with probe("sleep 60 600", extra="on_crash='restart'") as guest:  # one that sleeps again, so that it has a domain when it is destroyed
+        guest.expect("sleeping")
+        before, seen = guest.domid, len(guest.console)
+        HOST.shell("xl sysrq %s c" % guest.name)
+        net.wait_for(lambda: HOST.shell("xl domid %s 2> /dev/null" % guest.name)[1].strip() not in ("", before), 90, "new domain")
+        guest.attach()
+        guest.expect("sleeping", start=seen)
 
 
 @tap.point("abort() is a crash to xl")

@@ -80,7 +80,6 @@ class Guest:
         self.host, self.name, self.flavour, self.console, self.domid = host, name, flavour or FLAVOUR, "", None
         self.log = "%s/%s.log" % (host.job, name)
         self.config = "%s/%s.cfg" % (host.job, name)
-        self.looks = 4 if "on_crash='restart'" in extra else 1
         if self.flavour == "hvm":  # the command line is GRUB's then
             disks = [host.file(os.path.basename(image) + ".disk") + ",raw,hda,rw", *disks]
             start_words = ["vga='none'", "vnc=0", "boot='c'"]
@@ -202,12 +201,8 @@ class Guest:
         return said
 
     def destroy(self):
-        """
-        Until the name is free. xl may be busy with this domain's end just then, and refuse; and where it makes a new one after
-        each crash, it may be about to.
-        """
-        self.host.shell("n=0; i=0; while [ $((i += 1)) -lt 30 ]; do xl destroy {0} 2> /dev/null; xl domid {0} > /dev/null 2>&1 && n=0 || n=$((n + 1)); "
-                        "[ $n -lt {1} ] || break; sleep 0.5; done".format(self.name, self.looks))
+        """Until the name is free: xl may be busy with this domain's end just then, and refuse."""
+        self.host.shell("i=0; while [ $((i += 1)) -lt 30 ] && xl domid {0} > /dev/null 2>&1; do xl destroy {0} 2> /dev/null || sleep 0.5; done".format(self.name))
 
     def __enter__(self):
         return self
