@@ -6,6 +6,7 @@
 First over a link without offloads that loses nothing, then over the tap, where the host's kernel adds what it thinks
 of checksums. In between and afterwards a page is fetched, and free memory is compared with what it was before.
 """
+import contextlib
 import os
 import socket
 import sys
@@ -63,27 +64,33 @@ def million():
     net.ip("link", "set", "tap0", "up")
     with server(wire.netdev) as guest:
         before, start = free_kib(), time.monotonic()
-        stop = watch(guest)
         wire.ours.setblocking(True)
         wire.ours.settimeout(90)
-        for number, frame in enumerate(garbage.frames(tap.seed, RAW_MAC, MILLION)):
-            wire.ours.send(frame or b"\0")
-            if number % 100000 == 99999:
-                still_serves(guest)
-        stop.set()
+        with watched(guest):
+            for number, frame in enumerate(garbage.frames(tap.seed, RAW_MAC, MILLION)):
+                wire.ours.send(frame or b"\0")
+                if number % 100000 == 99999:
+                    still_serves(guest)
         tap.note("%.0f frames a second" % (MILLION / (time.monotonic() - start)))
         settles(before, guest)
 
 
-def watch(guest):
-    """Reads the console meanwhile: a guest that says much must not be held up."""
+@contextlib.contextmanager
+def watched(guest):
+    """Its console is read meanwhile: a guest that says much must not be held up."""
     stop = threading.Event()
 
     def run():
         while not stop.is_set() and guest.read(0.2):
             pass
-    threading.Thread(target=run, daemon=True).start()
-    return stop
+
+    reader = threading.Thread(target=run, daemon=True)
+    reader.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        reader.join()
 
 
 @tap.point("%d more over a tap, with offloads" % MORE)
@@ -93,14 +100,13 @@ def over_tap():
     with server(netdev) as guest, socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
         raw.bind(("tap0", 0))
         before = free_kib()
-        stop = watch(guest)
         sent = net.counter("tap0", "tx", "packets")
-        for frame in garbage.frames(tap.seed + 1, RAW_MAC, MORE):
-            try:
-                raw.send(frame)
-            except OSError:  # too short for the kernel, or its queue is full
-                time.sleep(0.0005)
-        stop.set()
+        with watched(guest):
+            for frame in garbage.frames(tap.seed + 1, RAW_MAC, MORE):
+                try:
+                    raw.send(frame)
+                except OSError:  # too short for the kernel, or its queue is full
+                    time.sleep(0.0005)
         sent = net.counter("tap0", "tx", "packets") - sent
         tap.note("%d reached the guest" % sent)
         assert sent > MORE // 4
