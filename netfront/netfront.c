@@ -164,7 +164,7 @@ void nic_kick(unsigned n)
 }
 
 /*
- * Sent frames: an event when half of what is out was answered, but only where somebody may be
+ * Sent frames: an event when half of what is out was answered, but only where somebody is
  * waiting for room. Elsewhere answers are taken when there is something else to do, or after
  * SENT_NS: an event for each costs both domains a switch.
  */
@@ -176,7 +176,7 @@ static bool arm_tx(struct netfront_queue *q)
 		return false;
 	if (ring_pending(&q->tx) > 0)
 		return true;
-	if (ring_room(&q->tx) < q->tx.slots / 4)
+	if (q->refused)
 		return ring_arm(&q->tx, out / 2);
 	evtchn_nap(plat_now() + SENT_NS);
 	return false;

@@ -78,6 +78,7 @@ struct netfront_queue {
 	int port[2];          /* event channels, kept for ever; the second where events were split at first; -1: none */
 	int tx_port, rx_port; /* of this connection: the same where events are not split */
 	bool kick_tx, kick_rx;
+	bool refused;         /* a frame, for want of room, and none was taken since: somebody waits */
 
 	struct netfront_slot slot[NETFRONT_SLOTS];
 	uint16_t slot_free[NETFRONT_SLOTS];

@@ -133,7 +133,7 @@ void tx_reap(struct netfront_queue *q)
 void tx_reset(struct netfront_queue *q)
 {
 	q->extras_out = 0;
-	q->kick_tx = false;
+	q->kick_tx = q->refused = false;
 	for (unsigned id = 0; id < NETFRONT_SLOTS; id++)
 		if (q->slot[id].left > 0) {
 			q->slot[id].left = 0;
@@ -285,6 +285,7 @@ static void put_frame(struct netfront_queue *q, const struct plan *plan, const s
 	q->slot[first].left = (uint16_t)plan->n;
 	q->slot[first].bounce = unit;
 	q->kick_tx = true;
+	q->refused = false;
 	q->nic->stats.tx_frames++;
 	q->nic->stats.tx_bytes += plan->total;
 }
@@ -314,6 +315,12 @@ static bool acceptable(const struct netfront *nic, const struct nic_frag *v, uns
 	return off->gso_size > 0 && (off->flags & NIC_GSO_TCP4 ? nic->gso4 : nic->gso6);
 }
 
+static int refuse(struct netfront_queue *q)
+{
+	q->refused = true;
+	return -ERR_AGAIN;
+}
+
 /*
  * What can fail fails before the first slot is taken: -ERR_AGAIN and -ERR_INVAL leave nothing
  * behind. The ring must have room for the longest frame and its GSO slot, SLOTS_MAX + 1, and not
@@ -328,13 +335,13 @@ int tx_frame(struct netfront_queue *q, const struct nic_frag *v, unsigned nv, co
 	if (!acceptable(q->nic, v, nv, off, &plan))
 		return -ERR_INVAL;
 	if (ring_room(&q->tx) <= SLOTS_MAX || q->slots_free < SLOTS_MAX)
-		return -ERR_AGAIN;
+		return refuse(q);
 	sum_here = plan.flags && !backend_sums(q->nic, v, nv);
 	if (sum_here && plan.flags & NETTXF_extra_info)
 		return -ERR_INVAL; /* nobody cuts what it cannot sum: nic_info() says so for IPv6, and for VLANs there is no promise */
 	if (sum_here || !in_place(q->nic, v, nv, &plan)) {
 		if (q->bounces_free == 0)
-			return -ERR_AGAIN;
+			return refuse(q);
 		unit = q->bounce_free[--q->bounces_free];
 		bounce(q, unit, v, nv, &plan);
 	}
@@ -363,8 +370,10 @@ bool tx_group(struct netfront_queue *q, const uint8_t mac[6], bool join)
 		uint32_t pad;
 	} slot = { .info.type = join ? XEN_NETIF_EXTRA_TYPE_MCAST_ADD : XEN_NETIF_EXTRA_TYPE_MCAST_DEL };
 
-	if (ring_room(&q->tx) < 2 || q->slots_free == 0)
+	if (ring_room(&q->tx) < 2 || q->slots_free == 0) {
+		q->refused = true;
 		return false;
+	}
 	req.id = take_slot(q);
 	q->slot[req.id] = (struct netfront_slot){ .next = NETFRONT_NONE, .first = req.id, .left = 1, .bounce = NETFRONT_NONE, .out = true };
 	__builtin_memcpy(slot.info.u.mcast.addr, mac, 6);
