@@ -6,7 +6,8 @@
  *
  * One copy each way. Received pbufs, most of them still in the device's buffers, are linked up and
  * copied out by recv(). What is sent is copied into the arena once: little through tcp_write(),
- * which fills up the last segment; much in chunks that long segments refer to (segs.c).
+ * which fills up the last segment; much in chunks that long segments refer to (segs.c). What a long write leaves over waits for
+ * the next write until the next poll, in a chunk with room: a frame costs the other end more than its bytes.
  *
  * How much a socket may queue depends on its SO_SNDBUF and on what the arena has left: with less
  * memory everybody gets less, and who has nothing queued always gets a little, so nobody waits for
@@ -323,16 +324,14 @@ static size_t queue_small(struct tcp_pcb *pcb, struct iov *from, size_t n, bool 
 
 /*
  * What does not fit on the queue goes back to the caller: the vector's place is put back by what
- * was left.
+ * was left. room: of the chunk.
  */
-static size_t queue_chunk(struct sock *s, struct iov *from, size_t n, bool more)
+static size_t queue_chunk(struct sock *s, struct iov *from, size_t n, size_t room, bool more)
 {
 	struct iov start = *from;
-	struct segs_chunk *chunk;
+	struct segs_chunk *chunk = segs_chunk(room);
 	size_t done;
 
-	n = n < segs_longest(s->tcp) ? n : segs_longest(s->tcp); /* no short rest behind a long segment */
-	chunk = segs_chunk(n);
 	if (!chunk)
 		return 0;
 	iov_get(from, chunk->data, n);
@@ -345,23 +344,36 @@ static size_t queue_chunk(struct sock *s, struct iov *from, size_t n, bool more)
 	return done;
 }
 
-/* Little data joins the last segment, unless that is a long one which a device will cut. */
-static size_t queue(struct sock *s, struct iov *from, size_t n, bool more)
+/*
+ * First the last segment grows, as far as it can. Else little data joins it, unless it is a long one which a device will cut.
+ * No short rest stands behind a long segment. rest: of a write that was longer.
+ */
+static size_t queue(struct sock *s, struct iov *from, size_t n, bool more, bool rest)
 {
-	if (n <= SMALL && (!s->tcp->unsent || !segs_tail_is_long(s->tcp)))
+	size_t longest = segs_longest(s->tcp), room = segs_room(s->tcp), most = room > 0 ? room : longest;
+
+	if (room == 0 && n <= SMALL && !rest && (!s->tcp->unsent || !segs_tail_is_long(s->tcp)))
 		return queue_small(s->tcp, from, n, more);
-	return queue_chunk(s, from, n, more);
+	if (n > most) {
+		n = most;
+		more = true;
+	}
+	if (room == 0)
+		return queue_chunk(s, from, n, rest && room_of(s) >= longest ? longest : n, more);
+	iov_get(from, segs_grow(s->tcp, n, !more), n);
+	return n;
 }
 
 /*
  * More is about to come: full segments go now, the rest waits for it (or for lwIP's next slow
- * tick).
+ * tick). What can grow waits as well, but not that long.
  */
 static void output(struct sock *s, bool more)
 {
 	if (more && s->tcp->unsent && !s->tcp->unsent->next && s->tcp->unsent->len < s->tcp->mss)
 		return;
-	segs_output(s->tcp);
+	if (segs_room(s->tcp) == 0 || !acks_hold_data(s->tcp))
+		segs_output(s->tcp);
 }
 
 void sock_stream_uncork(struct sock *s)
@@ -384,14 +396,22 @@ static int why_not(struct sock *s)
 	return s->state == SOCK_CONNECTED || s->state == SOCK_CONNECTING ? 0 : -ENOTCONN;
 }
 
+/* Whether to take a part of what shall be written, now that there is room for that: a full frame, or as much as a program is told of. */
+static bool is_worth(const struct sock *s, size_t room)
+{
+	size_t grow = segs_room(s->tcp);
+
+	return room >= (grow > 0 ? grow : segs_longest(s->tcp)) || sock_stream_writable(s);
+}
+
 /* Queues and sends what there is room for, up to n. */
-static size_t push(struct sock *s, struct iov *from, size_t n, bool more)
+static size_t push(struct sock *s, struct iov *from, size_t n, bool more, bool rest)
 {
 	size_t room = s->state == SOCK_CONNECTED ? room_of(s) : 0, done;
 
-	if (room == 0)
+	if (room == 0 || (n > room && !is_worth(s, room)))
 		return 0;
-	done = queue(s, from, n < room ? n : room, more || n > room);
+	done = queue(s, from, n < room ? n : room, more || n > room, rest);
 	if (done == 0)
 		starve(s);
 	else
@@ -421,7 +441,7 @@ ssize_t sock_stream_send(struct sock *s, const struct iovec *v, int nv, int flag
 	if (flags & MSG_OOB)
 		return -EOPNOTSUPP;
 	while ((rc = why_not(s)) == 0 && done < total) {
-		size_t n = push(s, &from, total - done, s->corked || (flags & MSG_MORE));
+		size_t n = push(s, &from, total - done, s->corked || (flags & MSG_MORE), done > 0);
 
 		done += n;
 		if (done == total)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "libc-glue/lwip/netdev.h"
+#include "libc-glue/lwip/segs.h"
 
 /*
- * One ACK for a batch of segments, as a NIC that merges them would make it.
+ * What waits for the end of a poll: one ACK for a batch of segments, as a NIC that merges them would make it, and the rest of
+ * a long write, which the next write makes longer.
  *
  * lwIP acknowledges every second segment while it is at it, each time by a frame of its own, which costs
  * the other end more than us. A batch is what one poll has found: here the ACK of data in order waits for
@@ -10,7 +12,8 @@
  * microseconds. What must be answered at once still is: segments out of order, those that fill a gap
  * (RFC 5681 4.2), a FIN.
  *
- * A PCB is on the list from its recv callback to the end of that poll, and no longer: no thread has run by then.
+ * The rest of a write is sent at the end of the next poll at the latest: that is before the machine sleeps, and where a thread is busy
+ * after a millisecond (core.h), when also the ACKs are seen without which no more could be sent.
  */
 
 #define HELD 32u /* more connections at a time than that: lwIP's own way */
@@ -47,6 +50,11 @@ void acks_hold(struct tcp_pcb *pcb, size_t len)
 	tcp_set_flags(pcb, TF_ACK_DELAY); /* so lwIP's timer knows of it, too */
 }
 
+bool acks_hold_data(struct tcp_pcb *pcb)
+{
+	return hold(pcb);
+}
+
 void acks_forget(const struct tcp_pcb *pcb)
 {
 	for (unsigned i = 0; i < count; i++)
@@ -59,6 +67,7 @@ void acks_send(void)
 	while (count > 0) {
 		struct tcp_pcb *pcb = held[--count];
 
+		segs_output(pcb);
 		if (pcb->flags & TF_ACK_DELAY) /* else something that was sent has carried it */
 			tcp_send_empty_ack(pcb);
 	}

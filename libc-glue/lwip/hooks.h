@@ -9,7 +9,7 @@
  * Four things go through names that we put before lwIP's own, because it offers no hook for them:
  * every TCP segment passes conns_input(), which makes its connection findable without a walk over
  * all of them (conns.c), a packet above the MTU passes segs_frag4/6(), which lets through what
- * the device will cut (segs.c), and what DHCP sends to everybody passes netconf_dhcp_send(), and ICMP is
+ * the device will cut (segs_frag.c), and what DHCP sends to everybody passes netconf_dhcp_send(), and ICMP is
  * looked at by sock_icmp4/6(). lwIP itself is not changed.
  */
 
@@ -40,7 +40,7 @@ struct tcp_pcb;
 u32_t *segs_header(const struct pbuf *p, struct tcp_hdr *hdr, const struct tcp_pcb *pcb, u32_t *options);
 #define LWIP_HOOK_TCP_OUT_ADD_TCPOPTS(p, hdr, pcb, options) segs_header(p, hdr, pcb, options)
 
-/* segs.c */
+/* segs_frag.c */
 err_t segs_frag4(struct pbuf *p, struct netif *netif, const ip4_addr_t *dest);
 err_t segs_frag6(struct pbuf *p, struct netif *netif, const ip6_addr_t *dest);
 

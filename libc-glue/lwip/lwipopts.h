@@ -63,7 +63,7 @@
 #define TCP_WND (0xffffu << TCP_RCV_SCALE) /* 1 MiB: 16 frames of 64 KiB; with less two domains on one CPU take turns more often */
 #define LWIP_WND_SCALE 1
 #define TCP_RCV_SCALE 4
-#define TCP_SND_BUF (1024 * 1024)
+#define TCP_SND_BUF (14 * 65536) /* what a ring of Xen's holds: each frame that waits for room there costs two domains a turn */
 #define TCP_SND_QUEUELEN 4096
 #define LWIP_DISABLE_TCP_SANITY_CHECKS 1 /* they are about the sockets that we do not use */
 #define TCP_SNDLOWAT 2048

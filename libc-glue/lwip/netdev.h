@@ -63,9 +63,11 @@ void announce_netif(struct netif *netif);
 
 /*
  * acks.c: one ACK for a batch. From lwIP's recv callback, for len bytes: lets the ACK wait that lwIP would send when it
- * returns. pcb is about to be freed, or is no longer looked after. The end of the batch: sends those that wait.
+ * returns. The unsent data of pcb may wait as well; false: too many do, it is to be sent now. pcb is about to be freed, or is no
+ * longer looked after. The end of the batch: sends what waits.
  */
 void acks_hold(struct tcp_pcb *pcb, size_t len);
+bool acks_hold_data(struct tcp_pcb *pcb);
 void acks_forget(const struct tcp_pcb *pcb);
 void acks_send(void);
 

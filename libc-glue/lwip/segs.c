@@ -13,7 +13,7 @@
  *     a multiple of the MSS (lwIP would wait for the window to open that far, and after a timeout for ever);
  *   - when the peer repeats an ACK, the first unacknowledged segment loses what is acknowledged and is split to
  *     one MSS, so that a fast retransmission repeats one packet and not 45;
- *   - above the MTU, IP would fragment it: segs_frag4() stands before ip4_frag() and lets it pass (hooks.h).
+ *   - above the MTU, IP would fragment it: segs_frag.c lets it pass.
  *
  * A segment is a header pbuf, which says how the device shall cut, and a pbuf that refers to a
  * chunk. Splitting copies nothing.
@@ -24,15 +24,10 @@
 #include "libc-glue/lwip/hooks.h"
 #include "libc-glue/lwip/netdev.h"
 #include "libc-glue/lwip/pool.h"
-#include "lwip/inet_chksum.h"
-#include "lwip/ip4_frag.h"
-#include "lwip/ip6_frag.h"
-#include "lwip/nd6.h"
 #include "lwip/prot/tcp.h"
-#include "lwip/prot/udp.h"
 #include "lwip/stats.h"
 
-#define LEN_MAX 65000u /* of a segment: with its headers it stays below IP's 65535 */
+#define LEN_MAX 65400u /* of a segment: with its headers it stays below IP's 65535, and 45 of Ethernet's fit */
 
 /* The pbuf of a segment's data. */
 struct piece {
@@ -44,12 +39,12 @@ static struct pool pieces = POOL_INIT(pieces, "segs", sizeof(struct piece));
 
 /* ---- Chunks ---- */
 
-struct segs_chunk *segs_chunk(size_t len)
+struct segs_chunk *segs_chunk(size_t size)
 {
-	struct segs_chunk *c = arena_malloc(sizeof *c + len);
+	struct segs_chunk *c = arena_malloc(sizeof *c + size);
 
 	if (c)
-		c->refs = 1;
+		*c = (struct segs_chunk){ .refs = 1, .size = (uint32_t)size };
 	return c;
 }
 
@@ -93,6 +88,20 @@ static struct piece *piece_of(const struct tcp_seg *seg)
 }
 
 /* ---- Segments ---- */
+
+static u32_t seq_of(const struct tcp_seg *seg)
+{
+	return lwip_ntohl(seg->tcphdr->seqno);
+}
+
+/*
+ * The device still reads it: then neither header nor lengths may change. As
+ * tcp_output_segment_busy().
+ */
+static bool is_busy(const struct tcp_seg *seg)
+{
+	return seg->p->ref != 1;
+}
 
 static u8_t option_flags(const struct tcp_pcb *pcb)
 {
@@ -192,7 +201,49 @@ size_t segs_queue(struct tcp_pcb *pcb, struct segs_chunk *chunk, size_t len, boo
 		pcb->unsent_oversize = 0; /* the new tail has no room for tcp_write() to fill */
 		done += n;
 	}
+	chunk->used = (uint32_t)done;
 	return done;
+}
+
+/* ---- Growing ---- */
+
+/* The last unsent segment, if nobody has seen it yet and its chunk goes on behind it; else NULL. */
+static struct tcp_seg *growing(const struct tcp_pcb *pcb)
+{
+	struct tcp_seg *seg = pcb->unsent;
+	struct piece *piece;
+
+	while (seg && seg->next)
+		seg = seg->next;
+	piece = seg ? piece_of(seg) : NULL;
+	if (!piece || is_busy(seg) || TCP_SEQ_LT(seq_of(seg), pcb->snd_nxt))
+		return NULL;
+	return (char *)piece->custom.pbuf.payload + seg->len == piece->chunk->data + piece->chunk->used ? seg : NULL;
+}
+
+size_t segs_room(const struct tcp_pcb *pcb)
+{
+	const struct tcp_seg *seg = growing(pcb);
+	const struct segs_chunk *chunk = seg ? piece_of(seg)->chunk : NULL;
+	u16_t most = longest(pcb);
+
+	return seg && seg->len < most ? LWIP_MIN(chunk->size - chunk->used, (size_t)(most - seg->len)) : 0;
+}
+
+char *segs_grow(struct tcp_pcb *pcb, size_t n, bool push)
+{
+	struct tcp_seg *seg = growing(pcb);
+	struct piece *piece = piece_of(seg);
+	char *at = piece->chunk->data + piece->chunk->used;
+
+	piece->chunk->used += (uint32_t)n;
+	seg->len = (u16_t)(seg->len + n);
+	piece->custom.pbuf.len = piece->custom.pbuf.tot_len = seg->len;
+	seg->p->tot_len = (u16_t)(seg->p->tot_len + n);
+	TCPH_FLAGS_SET(seg->tcphdr, (TCPH_FLAGS(seg->tcphdr) & ~TCP_PSH) | (push ? TCP_PSH : 0));
+	pcb->snd_lbb += (u32_t)n;
+	pcb->snd_buf -= (tcpwnd_size_t)n;
+	return at;
 }
 
 /*
@@ -209,15 +260,6 @@ bool segs_tail_is_long(const struct tcp_pcb *pcb)
 }
 
 /* ---- Splitting ---- */
-
-/*
- * The device still reads it: then neither header nor lengths may change. As
- * tcp_output_segment_busy().
- */
-static bool is_busy(const struct tcp_seg *seg)
-{
-	return seg->p->ref != 1;
-}
 
 /*
  * Makes two of seg, the first with n bytes. Returns false, and changes nothing, where that cannot
@@ -321,11 +363,6 @@ void segs_acked(struct tcp_pcb *pcb, u16_t len)
 	pcb->cwnd = LWIP_MIN(pcb->cwnd + len - counted, pcb->ssthresh);
 }
 
-static u32_t seq_of(const struct tcp_seg *seg)
-{
-	return lwip_ntohl(seg->tcphdr->seqno);
-}
-
 /*
  * lwIP's fast retransmission has moved the first unacknowledged segment to the unsent ones, and the
  * peer's window, which has shrunk, does not let it go. At the timeout lwIP would queue what is
@@ -400,75 +437,4 @@ u32_t *segs_header(const struct pbuf *p, struct tcp_hdr *hdr, const struct tcp_p
 			hdr->seqno = lwip_htonl(edge);
 	}
 	return options;
-}
-
-/* ---- Packets above the MTU ---- */
-
-/*
- * The device sums up whole packets only: what is going to be fragmented is summed here. p begins
- * with its IP header of hlen bytes.
- */
-static void sum(struct pbuf *p, u16_t hlen, u8_t proto, const ip_addr_t *src, const ip_addr_t *dst)
-{
-	u16_t offset = proto == IP_PROTO_UDP ? offsetof(struct udp_hdr, chksum) : offsetof(struct tcp_hdr, chksum);
-	u16_t *field = (u16_t *)(void *)((char *)p->payload + hlen + offset), value;
-
-	if ((proto != IP_PROTO_UDP && proto != IP_PROTO_TCP) || p->len < hlen + offset + 2 || *field != 0)
-		return;
-	pbuf_remove_header(p, hlen);
-	value = ip_chksum_pseudo(p, proto, p->tot_len, src, dst);
-	*field = value ? value : 0xffff;
-	pbuf_add_header(p, hlen);
-}
-
-/*
- * A segment of segs_queue() that the device cuts, in pieces that fit the path. hlen: of the IP
- * header.
- */
-static bool will_be_cut(struct pbuf *p, struct netif *netif, u16_t hlen, u16_t mtu)
-{
-	const struct tcp_hdr *tcp = (const struct tcp_hdr *)(const void *)((char *)p->payload + hlen);
-	u16_t headers = (u16_t)(hlen + TCPH_HDRLEN_BYTES(tcp));
-
-	if (!(p->flags & PBUF_FLAG_GSO) || !netdev_cuts(netif, hlen == IP6_HLEN))
-		return false;
-	p->gso_size = (u16_t)LWIP_MIN(p->gso_size, mtu - headers);
-	return true;
-}
-
-/* Too long for fragments to be a good idea: nothing is sent, and segs_after_timer() splits it. */
-static bool is_too_long(const struct pbuf *p)
-{
-	return (p->flags & PBUF_FLAG_GSO) && p->tot_len > p->gso_size + IP6_HLEN + TCP_HLEN + TCP_MAX_OPTION_BYTES;
-}
-
-err_t segs_frag4(struct pbuf *p, struct netif *netif, const ip4_addr_t *dest)
-{
-	const struct ip_hdr *ip = p->payload;
-	ip_addr_t src, dst;
-
-	if (will_be_cut(p, netif, IPH_HL_BYTES(ip), netif->mtu))
-		return netif->output(netif, p, dest);
-	if (is_too_long(p))
-		return ERR_VAL;
-	ip_addr_copy_from_ip4(src, ip->src);
-	ip_addr_copy_from_ip4(dst, ip->dest);
-	if (!(IPH_OFFSET(ip) & PP_HTONS(IP_OFFMASK | IP_MF)))
-		sum(p, IPH_HL_BYTES(ip), IPH_PROTO(ip), &src, &dst);
-	return ip4_frag(p, netif, dest);
-}
-
-err_t segs_frag6(struct pbuf *p, struct netif *netif, const ip6_addr_t *dest)
-{
-	const struct ip6_hdr *ip = p->payload;
-	ip_addr_t src, dst;
-
-	if (will_be_cut(p, netif, IP6_HLEN, nd6_get_destination_mtu(dest, netif)))
-		return netif->output_ip6(netif, p, dest);
-	if (is_too_long(p))
-		return ERR_VAL;
-	ip_addr_copy_from_ip6_packed(src, ip->src);
-	ip_addr_copy_from_ip6_packed(dst, ip->dest);
-	sum(p, IP6_HLEN, IP6H_NEXTH(ip), &src, &dst);
-	return ip6_frag(p, netif, dest);
 }

@@ -13,10 +13,11 @@
 
 #define SEGS_CHUNK_MAX 65536u
 
-/* Data in the arena, as long as somebody refers to it. */
+/* Data in the arena, as long as somebody refers to it: room for size bytes, of which some are part of a stream. */
 struct segs_chunk {
 	uint32_t refs;
-	uint32_t unused[3];
+	uint32_t size, used;
+	uint32_t unused;
 	char data[]; /* aligned to 16 */
 };
 
@@ -26,19 +27,26 @@ struct segs_chunk {
  */
 size_t segs_longest(const struct tcp_pcb *pcb);
 
-/* Room for len (1 to SEGS_CHUNK_MAX) bytes, with one reference. NULL when the arena is full. */
-struct segs_chunk *segs_chunk(size_t len);
+/* Room for size (1 to SEGS_CHUNK_MAX) bytes, with one reference. NULL when the arena is full. */
+struct segs_chunk *segs_chunk(size_t size);
 
 /* Gives a reference back; the last one frees it. Segments that wait for an ACK have one each. */
 void segs_chunk_put(struct segs_chunk *chunk);
 
 /*
- * Queues len bytes of chunk for sending, as tcp_write() would, in segments as long as device and
- * windows allow, without a copy. The bytes become part of the stream: chunk must not change any
+ * Queues the first len bytes of chunk for sending, as tcp_write() would, in segments as long as device and
+ * windows allow, without a copy. The bytes become part of the stream: they must not change any
  * more. push: nothing more follows soon. Returns how many were queued: less than len when memory
  * ran out. The caller has looked at pcb->snd_buf, and calls segs_output() afterwards.
  */
 size_t segs_queue(struct tcp_pcb *pcb, struct segs_chunk *chunk, size_t len, bool push);
+
+/*
+ * How much the last unsent segment can grow by in its chunk; 0 for none, and for one that has been sent before. segs_grow() makes
+ * it n of these bytes longer and returns where they belong; push as above.
+ */
+size_t segs_room(const struct tcp_pcb *pcb);
+char *segs_grow(struct tcp_pcb *pcb, size_t n, bool push);
 
 /* Whether the last unsent segment is one that tcp_write() must not append to. */
 bool segs_tail_is_long(const struct tcp_pcb *pcb);
