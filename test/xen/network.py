@@ -1,6 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: MIT
-# test/run: timeout=1200 flavours=pv,pvh share=0.4
+# test/run: timeout=1200 flavours=pv,pvh share=0.4 first
 """test/xen/network.py -- netfront against Linux' netback: bytes both ways and checked, many connections, two interfaces.
 
 The server that gets the many has an address of its own and stays: while its TIME-WAITs run out, other guests are looked at.
