@@ -346,20 +346,21 @@ static size_t queue_chunk(struct sock *s, struct iov *from, size_t n, size_t roo
 
 /*
  * First the last segment grows, as far as it can. Else little data joins it, unless it is a long one which a device will cut.
- * No short rest stands behind a long segment. rest: of a write that was longer.
+ * No short rest stands behind a long segment. rest: of a write that was longer; where devices cut it may grow.
  */
 static size_t queue(struct sock *s, struct iov *from, size_t n, bool more, bool rest)
 {
 	size_t longest = segs_longest(s->tcp), room = segs_room(s->tcp), most = room > 0 ? room : longest;
+	bool grows = rest && longest < SEGS_CHUNK_MAX && room_of(s) >= longest;
 
-	if (room == 0 && n <= SMALL && !rest && (!s->tcp->unsent || !segs_tail_is_long(s->tcp)))
+	if (room == 0 && n <= SMALL && !grows && (!s->tcp->unsent || !segs_tail_is_long(s->tcp)))
 		return queue_small(s->tcp, from, n, more);
 	if (n > most) {
 		n = most;
 		more = true;
 	}
 	if (room == 0)
-		return queue_chunk(s, from, n, rest && room_of(s) >= longest ? longest : n, more);
+		return queue_chunk(s, from, n, grows ? longest : n, more);
 	iov_get(from, segs_grow(s->tcp, n, !more), n);
 	return n;
 }

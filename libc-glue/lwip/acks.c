@@ -12,8 +12,8 @@
  * microseconds. What must be answered at once still is: segments out of order, those that fill a gap
  * (RFC 5681 4.2), a FIN.
  *
- * The rest of a write is sent at the end of the next poll at the latest: that is before the machine sleeps, and where a thread is busy
- * after a millisecond (core.h), when also the ACKs are seen without which no more could be sent.
+ * The rest of a write is sent at the end of the next poll at the latest: that is before the machine sleeps, and where a thread
+ * is busy after a millisecond of calls (core.h). Without polls no ACK would be seen either, and no more be sent than a window.
  */
 
 #define HELD 32u /* more connections at a time than that: lwIP's own way */
