@@ -1,6 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: MIT
-# test/run: timeout=400 flavours=pv,pvh
+# test/run: timeout=400 flavours=pv,pvh share=0.7
 """test/xen/hotplug.py -- devices, memory and vCPUs that change under a running guest, by xl, while it serves and checks itself."""
 import os
 import sys

@@ -1,6 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: MIT
-# test/run: timeout=900 flavours=pv,pvh first
+# test/run: timeout=900 flavours=pv,pvh share=0.8 first
 """test/xen/save.py -- xl save, restore and migrate under a connection that carries data both ways and a disk that is written.
 
 The guest is test/guest/moved.c. Every word that arrives is counted and must be the next one, on both sides; the guest reads back what
