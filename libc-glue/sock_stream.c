@@ -350,17 +350,18 @@ static size_t queue_chunk(struct sock *s, struct iov *from, size_t n, size_t roo
  */
 static size_t queue(struct sock *s, struct iov *from, size_t n, bool more, bool rest)
 {
-	size_t longest = segs_longest(s->tcp), room = segs_room(s->tcp), most = room > 0 ? room : longest;
-	bool grows = rest && longest < SEGS_CHUNK_MAX && room_of(s) >= longest;
+	size_t room = segs_room(s->tcp), most;
+	bool grows = rest && segs_longest(s->tcp) < SEGS_CHUNK_MAX && room_of(s) >= segs_longest(s->tcp);
 
 	if (room == 0 && n <= SMALL && !grows && (!s->tcp->unsent || !segs_tail_is_long(s->tcp)))
 		return queue_small(s->tcp, from, n, more);
+	most = room > 0 ? room : segs_longest(s->tcp);
 	if (n > most) {
 		n = most;
 		more = true;
 	}
 	if (room == 0)
-		return queue_chunk(s, from, n, grows ? longest : n, more);
+		return queue_chunk(s, from, n, grows ? most : n, more);
 	iov_get(from, segs_grow(s->tcp, n, !more), n);
 	return n;
 }

@@ -67,7 +67,8 @@ void acks_send(void)
 	while (count > 0) {
 		struct tcp_pcb *pcb = held[--count];
 
-		segs_output(pcb);
+		if (pcb->unsent)
+			segs_output(pcb);
 		if (pcb->flags & TF_ACK_DELAY) /* else something that was sent has carried it */
 			tcp_send_empty_ack(pcb);
 	}

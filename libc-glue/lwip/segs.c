@@ -167,13 +167,14 @@ static struct tcp_seg *seg_new(const struct tcp_pcb *pcb, struct pbuf *data, u32
 	return seg;
 }
 
-static struct tcp_seg **tail_of(struct tcp_pcb *pcb)
+/* The last unsent segment; NULL without any. */
+static struct tcp_seg *last_of(const struct tcp_pcb *pcb)
 {
-	struct tcp_seg **link = &pcb->unsent;
+	struct tcp_seg *seg = pcb->unsent;
 
-	while (*link)
-		link = &(*link)->next;
-	return link;
+	while (seg && seg->next)
+		seg = seg->next;
+	return seg;
 }
 
 /*
@@ -182,7 +183,7 @@ static struct tcp_seg **tail_of(struct tcp_pcb *pcb)
  */
 size_t segs_queue(struct tcp_pcb *pcb, struct segs_chunk *chunk, size_t len, bool push)
 {
-	struct tcp_seg **link = tail_of(pcb);
+	struct tcp_seg *last = last_of(pcb), **link = last ? &last->next : &pcb->unsent;
 	u16_t most = longest(pcb);
 	size_t done = 0;
 
@@ -210,12 +211,9 @@ size_t segs_queue(struct tcp_pcb *pcb, struct segs_chunk *chunk, size_t len, boo
 /* The last unsent segment, if nobody has seen it yet and its chunk goes on behind it; else NULL. */
 static struct tcp_seg *growing(const struct tcp_pcb *pcb)
 {
-	struct tcp_seg *seg = pcb->unsent;
-	struct piece *piece;
+	struct tcp_seg *seg = last_of(pcb);
+	struct piece *piece = seg ? piece_of(seg) : NULL;
 
-	while (seg && seg->next)
-		seg = seg->next;
-	piece = seg ? piece_of(seg) : NULL;
 	if (!piece || is_busy(seg) || TCP_SEQ_LT(seq_of(seg), pcb->snd_nxt))
 		return NULL;
 	return (char *)piece->custom.pbuf.payload + seg->len == piece->chunk->data + piece->chunk->used ? seg : NULL;
@@ -224,10 +222,14 @@ static struct tcp_seg *growing(const struct tcp_pcb *pcb)
 size_t segs_room(const struct tcp_pcb *pcb)
 {
 	const struct tcp_seg *seg = growing(pcb);
-	const struct segs_chunk *chunk = seg ? piece_of(seg)->chunk : NULL;
-	u16_t most = longest(pcb);
+	const struct segs_chunk *chunk;
+	u16_t most;
 
-	return seg && seg->len < most ? LWIP_MIN(chunk->size - chunk->used, (size_t)(most - seg->len)) : 0;
+	if (!seg)
+		return 0;
+	chunk = piece_of(seg)->chunk;
+	most = longest(pcb);
+	return seg->len < most ? LWIP_MIN(chunk->size - chunk->used, (size_t)(most - seg->len)) : 0;
 }
 
 char *segs_grow(struct tcp_pcb *pcb, size_t n, bool push)
@@ -252,10 +254,8 @@ char *segs_grow(struct tcp_pcb *pcb, size_t n, bool push)
  */
 bool segs_tail_is_long(const struct tcp_pcb *pcb)
 {
-	const struct tcp_seg *seg = pcb->unsent;
+	const struct tcp_seg *seg = last_of(pcb);
 
-	while (seg && seg->next)
-		seg = seg->next;
 	return seg && seg->len + (u32_t)LWIP_TCP_OPT_LENGTH(seg->flags) + pcb->unsent_oversize > LWIP_MIN(pcb->mss, pcb->snd_wnd_max / 2);
 }
 
