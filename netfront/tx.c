@@ -371,7 +371,7 @@ bool tx_group(struct netfront_queue *q, const uint8_t mac[6], bool join)
 	} slot = { .info.type = join ? XEN_NETIF_EXTRA_TYPE_MCAST_ADD : XEN_NETIF_EXTRA_TYPE_MCAST_DEL };
 
 	if (ring_room(&q->tx) < 2 || q->slots_free == 0) {
-		q->refused = true;
+		refuse(q);
 		return false;
 	}
 	req.id = take_slot(q);
