@@ -9,7 +9,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lab"))
 import xl  # noqa: E402
-from xl import net, tap  # noqa: E402
+from xl import tap  # noqa: E402
 
 HOST = xl.host(["demos/hello", "demos/httpd", "demos/blkcopy"])
 DISK = HOST.zeros("disk.img", 1 << 20)
@@ -42,7 +42,7 @@ def bridge_down():
 def no_bridge():
     with xl.Guest(HOST, "demos/httpd", "", [xl.vif(HOST, bridge="nobridge")], memory=64, must=False) as guest:
         assert guest.status != 0 and "nobridge" in guest.said or "hotplug" in guest.said, guest.said
-        net.wait_for(lambda: guest.state() == "gone", 60, "end of the domain")
+        guest.gone(60)
 
 
 @tap.point("the least memory, and with less: one line by xl or by the guest")

@@ -35,15 +35,10 @@ def status():
             assert guest.end() == "poweroff" and guest.exit_status() == str(number), guest.console
 
 
-def goes(guest):
-    """Until xl knows it no more; before that it may still be seen as one that has ended."""
-    net.wait_for(lambda: guest.state() == "gone", 90, "end of the domain")
-
-
 @tap.point("on_poweroff=destroy: the domain is gone by itself")
 def gone():
     with probe("exit 0", extra="on_poweroff='destroy'") as guest:
-        goes(guest)
+        guest.gone()
 
 
 @tap.point("xl shutdown ends a server in good order")
@@ -99,8 +94,7 @@ def reboot():
     with httpd() as guest:
         before = guest.domid
         guest.xl("reboot")
-        net.wait_for(lambda: HOST.shell("xl domid %s 2> /dev/null" % guest.name)[1].strip() not in ("", before), 90, "new domain")
-        guest.attach()
+        guest.renewed()
         guest.serves(80)
         assert page() and guest.domid != before
 
@@ -116,13 +110,12 @@ def crash():
 @tap.point("on_crash=destroy and on_crash=restart do what they say")
 def on_crash():
     with xl.Guest(HOST, "test/guest/attack_crash", "ip=off -- crash_undefined", memory=64, extra="on_crash='destroy'") as guest:
-        goes(guest)
+        guest.gone()
     with probe("sleep 60 600", extra="on_crash='restart'") as guest:  # one that sleeps again, so that it has a domain when it is destroyed
         guest.expect("sleeping")
-        before, seen = guest.domid, len(guest.console)
+        seen = len(guest.console)
         HOST.shell("xl sysrq %s c" % guest.name)
-        net.wait_for(lambda: HOST.shell("xl domid %s 2> /dev/null" % guest.name)[1].strip() not in ("", before), 90, "new domain")
-        guest.attach()
+        guest.renewed()
         guest.expect("sleeping", start=seen)
 
 

@@ -157,6 +157,16 @@ class Guest:
             if last:
                 raise Ended("still running after %g s:\n%s" % (seconds, self.read()[-3000:]))
 
+    def gone(self, seconds=90.0):
+        """Waits until xl knows it no more; before that it may still be seen as one that has ended."""
+        net.wait_for(lambda: self.state() == "gone", seconds, "end of the domain")
+
+    def renewed(self, seconds=90.0):
+        """Waits for the domain that xl makes in its place, and reads that one's console from then on."""
+        before = self.domid
+        net.wait_for(lambda: self.host.shell("xl domid %s 2> /dev/null" % self.name)[1].strip() not in ("", before), seconds, "new domain")
+        self.attach()
+
     def judged(self, seconds, lawful=None, status="0"):
         """
         Waits for the end of a program that prints TAP, which must be in good order, each planned point ok. A skip is none
