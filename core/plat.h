@@ -24,11 +24,11 @@ struct plat_range {
 	size_t len; /* bytes */
 };
 
-/* What the machine is, for people: one or two words each, static storage, never NULL. */
+/* What the machine is, for people, and for whoever is faster when he knows: one or two words each, static storage, never NULL. */
 struct plat_about {
 	const char *platform;    /* its room: "fake", ... */
 	const char *machine;     /* "q35", "microvm", "pv", ... as far as it can be told */
-	const char *accelerator; /* "tcg", ... or "unknown": what signs CPUID leaf 0x40000000 */
+	const char *accelerator; /* what executes the guest, by CPUID: "tcg", ... or "unknown" */
 	const char *clock;       /* "tsc", ... */
 	const char *boot;        /* "pvh", "multiboot", "pv" */
 };

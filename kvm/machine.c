@@ -61,7 +61,6 @@ static void find_accelerator(void)
 	}
 }
 
-/* For people: nothing is decided by the name. */
 const char *machine_accelerator(void)
 {
 	if (!accelerator)

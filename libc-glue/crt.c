@@ -66,7 +66,6 @@ static char **read_command_line(int *argc)
 	return argv;
 }
 
-/* TCG is told from a CPU by what the hypervisor says of itself. */
 static void look_at_cpu(void)
 {
 	struct plat_about about;

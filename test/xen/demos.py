@@ -6,6 +6,7 @@
 Clients are outside of Xen: on the far side of dom0's bridge.
 """
 import hashlib
+import json
 import os
 import re
 import subprocess
@@ -45,7 +46,7 @@ for test_ in SERVERS:
     tap.point("test/demos/%s.py against a guest" % test_[0])(lambda t=test_: check(*t))
 
 
-@tap.point("httpd: curl gets every page as it is, by IPv4 and IPv6")
+@tap.point("httpd: curl gets every page as it is, by IPv4 and IPv6, and what the machine is")
 def pages():
     with xl.Guest(HOST, "demos/httpd", xl.network_words(HOST) + "--", [xl.vif(HOST)], memory=64) as guest:
         guest.serves(80)
@@ -55,6 +56,9 @@ def pages():
             for address in (HOST.address, "[%s]" % HOST.address6):
                 got = net.curl("http://%s/%s" % (address, name))
                 assert got == want, "%s from %s: %d bytes for %d" % (name, address, len(got), len(want))
+        told = json.loads(net.curl("http://%s/status.json" % HOST.address))
+        under_tcg = HOST.shell("grep -q 'QEMU TCG' /proc/cpuinfo")[0] == 0
+        assert told["accelerator"] == ("tcg" if under_tcg else "xen"), told
 
 
 @tap.point("blkcopy: dom0 finds the same bytes and the same checksum")
